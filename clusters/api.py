@@ -1,0 +1,69 @@
+"""The few questions that a provider has for an API server."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from kubernetes import client, config
+
+from clusters.cluster import Health, Node
+from clusters.problem import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TIMEOUT_S = 5
+_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
+
+class Api:
+    """An API server, reached by one context of a kubeconfig. Raises `Problem` if that context does not exist."""
+
+    def __init__(self, kubeconfig: Path, context: str) -> None:
+        try:
+            self._core = client.CoreV1Api(
+                config.new_client_from_config(str(kubeconfig), context=context)  # type: ignore[no-untyped-call]
+            )
+        except (config.ConfigException, OSError) as wrong:
+            raise Problem(
+                f"the kubeconfig {kubeconfig} has no usable context {context}",
+                why=str(wrong),
+                remedy=f"kubectl --kubeconfig {kubeconfig} config get-contexts",
+            ) from None
+        self._core.api_client.configuration.retries = 0
+
+    def health(self) -> Health:
+        """Whether the API server answers and every node is Ready."""
+        try:
+            nodes = self._nodes()
+        except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as wrong:
+            return Health(ok=False, why=f"the API server does not answer: {_short(wrong)}")
+        for node in nodes:
+            ready = [c["status"] for c in node["status"].get("conditions", []) if c["type"] == "Ready"]
+            if ready != ["True"]:
+                return Health(ok=False, why=f"node {node['metadata']['name']} is not Ready")
+        return Health(ok=bool(nodes), why="" if nodes else "it has no nodes")
+
+    def nodes(self) -> list[Node]:
+        """All nodes, the control plane first."""
+        found = [
+            Node(
+                n["metadata"]["name"],
+                "control-plane" if _CONTROL_PLANE in n["metadata"].get("labels", {}) else "worker",
+            )
+            for n in self._nodes()
+        ]
+        return sorted(found, key=lambda node: (node.role, node.name))
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        # As plain data: the client's classes make every field optional, and are slow to build.
+        answer = self._core.list_node(_request_timeout=_TIMEOUT_S, _preload_content=False)
+        items: list[dict[str, Any]] = json.loads(answer.data)["items"]
+        return items
+
+
+def _short(wrong: Exception) -> str:
+    reason = getattr(wrong, "reason", None) or wrong
+    return str(reason).splitlines()[0][:200]

@@ -1,0 +1,70 @@
+"""The Docker of this machine, through its command line: the one client that every installation has."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from clusters.command import CommandFailed, run, run_logged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY_LABEL = "dev.firedrill.key"
+"""An image or container that firedrill made carries the digest of what it was made from under this label."""
+
+
+def answers() -> bool:
+    """Whether a Docker daemon answers this user."""
+    return not refusal()
+
+
+def refusal() -> str:
+    """Why Docker does not answer, in its own words; empty if it does."""
+    try:
+        run(["docker", "version", "--format", "{{.Server.Version}}"], what="docker version", timeout_s=30)
+    except CommandFailed as failed:
+        return failed.why
+    except Exception as missing:  # noqa: BLE001 - whatever it is, it is the reason
+        return str(missing)
+    return ""
+
+
+def inspect(kind: str, *names: str) -> dict[str, dict[str, Any]]:
+    """The objects of one kind (`image`, `container`, `network`, `volume`) that exist, by the name asked for."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        done = subprocess.run(["docker", kind, "inspect", name], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            found[name] = json.loads(done.stdout)[0]
+        elif "No such" not in done.stderr and "not found" not in done.stderr:
+            raise CommandFailed(
+                f"docker {kind} inspect {name}", output=done.stderr, exit_code=done.returncode, remedy="make status"
+            )
+    return found
+
+
+def keys(*references: str) -> dict[str, str]:
+    """The key label of each image that exists. An image that somebody else made has the empty key."""
+    return {
+        reference: (image["Config"].get("Labels") or {}).get(KEY_LABEL, "")
+        for reference, image in inspect("image", *references).items()
+    }
+
+
+def build(context: Path, *, tag: str, key: str, log: Path) -> None:
+    """Build an image without any network, labelled with its key."""
+    run_logged(
+        ["docker", "build", "--network=none", "--pull=false", "--label", f"{KEY_LABEL}={key}", "--tag", tag, context],
+        what=f"building the image {tag}",
+        log=log,
+    )
+
+
+def containers(label: str) -> list[str]:
+    """Names of all containers, running or not, with this label (`key` or `key=value`)."""
+    listed = run(
+        ["docker", "ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}"], what="listing containers"
+    )
+    return listed.split()

@@ -1,0 +1,170 @@
+"""What the machine itself needs before there can be a cluster: Docker that answers, disk, inotify limits.
+
+Where Docker is missing, the machine is Debian or Ubuntu and the user is root, it is installed and started, and this is
+said. Everywhere else firedrill stops with the lines to type.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from clusters import docker, paths
+from clusters.command import run_logged
+from clusters.problem import Problem
+
+PACKAGES = ("docker.io", "iptables", "jq")
+DISK_PEAK_BYTES = 25 * 2**30
+DISK_REST_BYTES = 8 * 2**30
+INOTIFY = {"fs/inotify/max_user_instances": 1024, "fs/inotify/max_user_watches": 524_288}
+
+_DAEMON_CONFIG = Path("/etc/docker/daemon.json")
+_RUNTIME = Path("/usr/local/lib/firedrill/runc")
+_DAEMON_DEADLINE_S = 60
+# Linux numbers capabilities; only those are named here that a container engine asks for and a machine may lack.
+_CAPABILITIES = {24: "CAP_SYS_RESOURCE"}
+
+
+def prepare() -> None:
+    """Make Docker answer, or raise `Problem` with what to type. Idempotent, and quick when nothing is to be done."""
+    why_not = docker.refusal()
+    if why_not:
+        _start_docker(why_not)
+    _raise_inotify()
+
+
+def require_disk(bytes_needed: int, *, why: str) -> None:
+    """Raise `Problem` if the disk of the cache or of Docker has less than `bytes_needed` free."""
+    for folder in {_existing(paths.cache()), _existing(Path("/var/lib/docker"))}:
+        free = shutil.disk_usage(folder).free
+        if free < bytes_needed:
+            raise Problem(
+                f"too little disk space: {free / 2**30:.1f} GiB free at {folder}, {bytes_needed / 2**30:.0f} GiB needed",
+                why=why,
+                remedy="free some, for example with `docker system prune`, or set XDG_CACHE_HOME to a larger disk",
+            )
+
+
+def say(line: str) -> None:
+    """One line to the user about something that is done to the machine."""
+    print(f"firedrill: {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def missing_capabilities() -> list[str]:
+    """Capabilities outside this machine's bounding set, of those that containers are given."""
+    status = Path("/proc/self/status").read_text()
+    bounding = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd")), 16)
+    return [name for number, name in _CAPABILITIES.items() if not bounding >> number & 1]
+
+
+def _start_docker(why_not: str) -> None:
+    if "permission denied" in why_not.lower():
+        raise Problem(
+            "Docker does not let this user in",
+            why=why_not,
+            remedy="sudo usermod -aG docker $USER, then log in again; or run as root",
+        )
+    if os.geteuid() != 0 or not _is_debian():
+        raise Problem(
+            "no Docker daemon answers",
+            why=why_not,
+            remedy="start it (`sudo systemctl start docker`), or install it: "
+            f"`sudo apt-get install {' '.join(PACKAGES)}` on Debian and Ubuntu",
+        )
+    if shutil.which("dockerd") is None or shutil.which("jq") is None or shutil.which("iptables") is None:
+        install(PACKAGES)
+    if docker.refusal():  # the package may have started the daemon by itself
+        _configure_daemon()
+        _launch_daemon()
+
+
+def install(packages: tuple[str, ...]) -> None:
+    """Install Debian packages, saying so. Root only."""
+    say(f"installing the Debian packages {' '.join(packages)}")
+    log = paths.cache() / "logs" / "apt.log"
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run_logged(["apt-get", "update", "-q"], what="apt-get update", log=log, environment=environment)
+    run_logged(
+        ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages],
+        what=f"apt-get install {' '.join(packages)}",
+        log=log,
+        environment=environment,
+    )
+
+
+def _configure_daemon() -> None:
+    missing = missing_capabilities()
+    if not missing:
+        return
+    say(f"this machine lacks {', '.join(missing)}: Docker gets a runtime that leaves it out of every container")
+    text = Path(__file__).with_name("runc-wrapper.sh").read_text()
+    text = text.replace("@MISSING@", json.dumps(missing)).replace("@RUNC@", shutil.which("runc") or "runc")
+    _RUNTIME.parent.mkdir(parents=True, exist_ok=True)
+    _RUNTIME.write_text(text)
+    _RUNTIME.chmod(0o755)
+    config = json.loads(_DAEMON_CONFIG.read_text()) if _DAEMON_CONFIG.exists() else {}
+    config.setdefault("runtimes", {})["firedrill"] = {"path": str(_RUNTIME)}
+    config["default-runtime"] = "firedrill"
+    _DAEMON_CONFIG.parent.mkdir(parents=True, exist_ok=True)
+    _DAEMON_CONFIG.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def _launch_daemon() -> None:
+    log = paths.cache() / "logs" / "dockerd.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    say(f"starting dockerd (log: {log})")
+    _forget_dead_daemon()
+    with log.open("ab") as sink:
+        # A session of its own: Ctrl-C in this terminal is meant for firedrill, not for the daemon.
+        daemon = subprocess.Popen(
+            ["dockerd"], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, close_fds=True
+        )
+    deadline_s = time.monotonic() + _DAEMON_DEADLINE_S
+    while time.monotonic() < deadline_s:
+        if docker.answers():
+            return
+        if daemon.poll() is not None:
+            break
+        time.sleep(0.3)  # below fixtures, so without fixtures.wait
+    tail = "\n        ".join(log.read_text(errors="replace").splitlines()[-8:])
+    raise Problem("dockerd does not start", why=tail, remedy=f"read {log}, then run `dockerd` yourself")
+
+
+def _forget_dead_daemon() -> None:
+    # After a kill -9 the pid files stay, and a later process may have got the same number.
+    for pid_file in (Path("/var/run/docker.pid"), Path("/run/docker/containerd/containerd.pid")):
+        if pid_file.exists() and not _is_daemon(pid_file):
+            pid_file.unlink()
+
+
+def _is_daemon(pid_file: Path) -> bool:
+    try:
+        name = Path(f"/proc/{int(pid_file.read_text())}/comm").read_text().strip()
+    except (OSError, ValueError):
+        return False
+    return name in {"dockerd", "containerd"}
+
+
+def _raise_inotify() -> None:
+    for name, wanted in INOTIFY.items():
+        file = Path("/proc/sys") / name
+        if file.exists() and int(file.read_text()) < wanted and os.geteuid() == 0:
+            say(f"raising {name.replace('/', '.')} to {wanted}: three nodes need it")
+            file.write_text(str(wanted))
+
+
+def _is_debian() -> bool:
+    release = Path("/etc/os-release")
+    text = release.read_text() if release.exists() else ""
+    return any(line in {"ID=debian", "ID=ubuntu", "ID_LIKE=debian"} for line in text.splitlines())
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder

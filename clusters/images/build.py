@@ -1,0 +1,104 @@
+"""Everything that has to be built before a cluster can start, in one go, skipping what is there already."""
+
+from __future__ import annotations
+
+import fcntl
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clusters import docker, host, paths
+from clusters.images import assemble, gomodule, nodeimage, rootfs
+from clusters.images.recipes import BASE_REFERENCE, Image, Recipes
+from clusters.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from clusters.versions import Versions
+
+_BASE = Image(BASE_REFERENCE, (), ("FROM {debian}", "RUN update-alternatives --set iptables /usr/sbin/iptables-legacy"))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that is not there yet."""
+
+    what: str
+    do: Callable[[], None]
+
+
+def ensure_modules(modules: Sequence[gomodule.GoModule]) -> None:
+    """Build the Go modules that are not built yet."""
+    with _one_at_a_time():
+        _work([Step(f"{m.component} {m.version}", m.build) for m in modules if not m.is_built()])
+
+
+def ensure(versions: Versions, recipes: Recipes) -> str:
+    """Build what is missing and return the name of the node image. Raises `Problem` before anything is half done."""
+    with _one_at_a_time():
+        steps = missing(versions, recipes)
+        if steps:
+            _require_disk(steps)
+            _work(steps)
+            gomodule.clear_caches()
+    return nodeimage.tag(versions, recipes)
+
+
+def missing(versions: Versions, recipes: Recipes) -> list[Step]:
+    """What `ensure` would do now."""
+    base = _base(versions)
+    base_key = base.key("")
+    roots = {
+        rootfs.base_tag(versions.debian): rootfs.base_key(versions.debian),
+        rootfs.node_tag(versions.debian): rootfs.node_key(versions.debian),
+    }
+    node = {nodeimage.tag(versions, recipes): nodeimage.key(versions, recipes)}
+    wanted = {BASE_REFERENCE: base_key, **{image.reference: image.key(base_key) for image in recipes.images}}
+    present = docker.keys(*roots, *node, *wanted)
+    steps = [Step(f"{m.component} {m.version} (Go)", m.build) for m in recipes.modules if not m.is_built()]
+    if any(present.get(tag) != key for tag, key in roots.items()):
+        rootfs.require_tools()
+        steps.append(Step(f"Debian {versions.debian} root file systems", lambda: rootfs.build(versions.debian)))
+    stale = [image for image in (base, *recipes.images) if present.get(image.reference) != wanted[image.reference]]
+    if stale:
+        steps.append(Step(f"{len(stale)} component images", lambda: _assemble(stale, base_key)))
+    if present.get(nodeimage.tag(versions, recipes)) is None:
+        steps.append(Step("the node image", lambda: nodeimage.build(versions, recipes)))
+    return steps
+
+
+def _base(versions: Versions) -> Image:
+    head, *rest = _BASE.head
+    return Image(BASE_REFERENCE, (), (head.format(debian=rootfs.base_tag(versions.debian)), *rest))
+
+
+def _assemble(images: Sequence[Image], base_key: str) -> None:
+    for image in images:
+        assemble.build(image, base_key=base_key)
+
+
+def _require_disk(steps: Sequence[Step]) -> None:
+    compiles = sum(step.what.endswith("(Go)") for step in steps)
+    peak = host.DISK_PEAK_BYTES if compiles > 3 else host.DISK_REST_BYTES
+    host.require_disk(peak, why=f"{len(steps)} things have to be built, {compiles} of them from Go sources")
+
+
+def _work(steps: Sequence[Step]) -> None:
+    progress = Progress("building", len(steps))
+    for step in steps:
+        with progress.step(step.what):
+            step.do()
+
+
+@contextmanager
+def _one_at_a_time() -> Generator[None]:
+    lock = paths.cache() / "build.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            host.say("another run builds images; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

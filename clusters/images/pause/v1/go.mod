@@ -1,0 +1,5 @@
+module firedrill.invalid/images/pause
+
+go 1.26
+
+tool firedrill.invalid/images/pause

@@ -1,0 +1,81 @@
+"""The folder that all nodes of a kind cluster share: an XFS image where this machine allows it, else a plain folder.
+
+XFS copies a file by reference: a snapshot of a volume then takes milliseconds whatever its size. `csi/` in it belongs
+to the CSI driver (`csi/nodes/<node>` dies with that node), `share/` stands in for an NFS or CephFS share and outlives
+the cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clusters import host
+from clusters.command import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZE_BYTES = 64 * 2**30
+"""Apparent size of the image. It is sparse: it takes what is written."""
+
+
+class Store:
+    """The shared folder below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "store"
+        self._image = folder / "store.xfs"
+
+    def mount(self) -> None:
+        """Make it and, where possible, mount it. Idempotent."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not self.is_mounted() and self._can_mount():
+            if not self._image.exists():
+                half = self._image.with_suffix(".half")
+                with half.open("wb") as file:
+                    file.truncate(SIZE_BYTES)
+                run(["mkfs.xfs", "-q", "-f", "-m", "reflink=1", half], what=f"making an XFS file system in {half}")
+                half.rename(self._image)
+            run(["mount", "-o", "loop,discard", self._image, self.path], what=f"mounting {self._image}")
+        for name in ("csi", "share"):
+            (self.path / name).mkdir(exist_ok=True)
+
+    def is_mounted(self) -> bool:
+        """Whether the XFS image is mounted, here and now."""
+        return self.path.is_mount()
+
+    def is_ready(self) -> bool:
+        """Whether a node that is started now would find its data."""
+        return (self.path / "csi").is_dir() and (self.is_mounted() or not self._image.exists())
+
+    def forget_volumes(self) -> None:
+        """Remove what died with a cluster: every volume and snapshot of the CSI driver. `share/` stays."""
+        shutil.rmtree(self.path / "csi", ignore_errors=True)
+        (self.path / "csi").mkdir(parents=True, exist_ok=True)
+
+    def forget_node(self, node: str) -> None:
+        """Remove what died with one node."""
+        shutil.rmtree(self.path / "csi" / "nodes" / node, ignore_errors=True)
+
+    def remove(self, sweep: Callable[[], None]) -> None:
+        """Unmount and delete everything, the share too. `sweep` detaches what still hangs on it."""
+        sweep()
+        if self.is_mounted():
+            run(["umount", self.path], what=f"unmounting {self.path}")
+        self._image.unlink(missing_ok=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    @staticmethod
+    def _can_mount() -> bool:
+        if os.geteuid() != 0:
+            return False
+        if shutil.which("mkfs.xfs") is None:
+            host.say("no mkfs.xfs: volumes are kept in a plain folder, where snapshots are slow (package xfsprogs)")
+            return False
+        if "xfs" not in Path("/proc/filesystems").read_text():
+            subprocess.run(["modprobe", "xfs"], capture_output=True, check=False)
+        return "xfs" in Path("/proc/filesystems").read_text()
