@@ -49,17 +49,14 @@ class Api:
     def nodes(self) -> list[Node]:
         """All nodes, the control plane first."""
         found = [
-            Node(
-                n["metadata"]["name"],
-                "control-plane" if _CONTROL_PLANE in n["metadata"].get("labels", {}) else "worker",
-            )
-            for n in self._nodes()
+            Node(meta["name"], "control-plane" if _CONTROL_PLANE in meta.get("labels", {}) else "worker")
+            for meta in (node["metadata"] for node in self._nodes())
         ]
         return sorted(found, key=lambda node: (node.role, node.name))
 
     def _nodes(self) -> list[dict[str, Any]]:
         # As plain data: the client's classes make every field optional, and are slow to build.
-        answer = self._core.list_node(_request_timeout=_TIMEOUT_S, _preload_content=False)
+        answer: Any = self._core.list_node(_request_timeout=_TIMEOUT_S, _preload_content=False)
         items: list[dict[str, Any]] = json.loads(answer.data)["items"]
         return items
 

@@ -44,7 +44,7 @@ def require_disk(bytes_needed: int, *, why: str) -> None:
         free = shutil.disk_usage(folder).free
         if free < bytes_needed:
             raise Problem(
-                f"too little disk space: {free / 2**30:.1f} GiB free at {folder}, {bytes_needed / 2**30:.0f} GiB needed",
+                f"too little disk: {free / 2**30:.1f} GiB free at {folder}, {bytes_needed / 2**30:.0f} GiB wanted",
                 why=why,
                 remedy="free some, for example with `docker system prune`, or set XDG_CACHE_HOME to a larger disk",
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clusters import docker, host, paths
 from clusters.images import assemble, gomodule, nodeimage, rootfs
-from clusters.images.recipes import BASE_REFERENCE, Image, Recipes
+from clusters.images.recipes import BASE_REFERENCE, Artefact, Image, Recipes
 from clusters.progress import Progress
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ class Step:
 
     what: str
     do: Callable[[], None]
+    compiles: bool = False
 
 
-def ensure_modules(modules: Sequence[gomodule.GoModule]) -> None:
-    """Build the Go modules that are not built yet."""
+def ensure_artefacts(artefacts: Sequence[Artefact]) -> None:
+    """Build those that are not built yet."""
     with _one_at_a_time():
-        _work([Step(f"{m.component} {m.version}", m.build) for m in modules if not m.is_built()])
+        _work(_unbuilt(artefacts))
 
 
 def ensure(versions: Versions, recipes: Recipes) -> str:
@@ -56,7 +57,7 @@ def missing(versions: Versions, recipes: Recipes) -> list[Step]:
     node = {nodeimage.tag(versions, recipes): nodeimage.key(versions, recipes)}
     wanted = {BASE_REFERENCE: base_key, **{image.reference: image.key(base_key) for image in recipes.images}}
     present = docker.keys(*roots, *node, *wanted)
-    steps = [Step(f"{m.component} {m.version} (Go)", m.build) for m in recipes.modules if not m.is_built()]
+    steps = _unbuilt(recipes.modules)
     if any(present.get(tag) != key for tag, key in roots.items()):
         rootfs.require_tools()
         steps.append(Step(f"Debian {versions.debian} root file systems", lambda: rootfs.build(versions.debian)))
@@ -66,6 +67,10 @@ def missing(versions: Versions, recipes: Recipes) -> list[Step]:
     if present.get(nodeimage.tag(versions, recipes)) is None:
         steps.append(Step("the node image", lambda: nodeimage.build(versions, recipes)))
     return steps
+
+
+def _unbuilt(artefacts: Sequence[Artefact]) -> list[Step]:
+    return [Step(f"{a.component} {a.version}", a.build, compiles=True) for a in artefacts if not a.is_built()]
 
 
 def _base(versions: Versions) -> Image:
@@ -79,7 +84,7 @@ def _assemble(images: Sequence[Image], base_key: str) -> None:
 
 
 def _require_disk(steps: Sequence[Step]) -> None:
-    compiles = sum(step.what.endswith("(Go)") for step in steps)
+    compiles = sum(step.compiles for step in steps)
     peak = host.DISK_PEAK_BYTES if compiles > 3 else host.DISK_REST_BYTES
     host.require_disk(peak, why=f"{len(steps)} things have to be built, {compiles} of them from Go sources")
 

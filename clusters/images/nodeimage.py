@@ -83,21 +83,8 @@ def build(versions: Versions, recipes: Recipes) -> None:
 
 
 def _preload(container: str, empty: str, references: list[str]) -> None:
-    run(
-        [
-            "docker",
-            "run",
-            "--detach",
-            "--privileged",
-            "--network=none",
-            "--name",
-            container,
-            "--entrypoint",
-            "/usr/bin/containerd",
-            empty,
-        ],
-        what="starting containerd in the node image",
-    )
+    start = ["docker", "run", "--detach", "--privileged", "--network=none", "--name", container]
+    run([*start, "--entrypoint", "/usr/bin/containerd", empty], what="starting containerd in the node image")
     wait = "for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1"
     run(["docker", "exec", container, "sh", "-c", wait], what="waiting for containerd in the node image")
     saved = subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from clusters.images import digest
 from clusters.images.gomodule import GoModule, Tree
@@ -20,6 +20,31 @@ _BASE_LINES = (f"FROM {BASE_REFERENCE}",)
 _SCRATCH_LINES = ("FROM scratch", "ENV PATH=/usr/local/bin:/usr/bin:/bin")
 
 
+class Artefact(Protocol):
+    """Something that is built once into a folder of the cache and used from there. A `GoModule` is one."""
+
+    @property
+    def component(self) -> str:
+        """What it is."""
+
+    @property
+    def version(self) -> str:
+        """At which version."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, or will be. The name carries `key`."""
+
+    def key(self) -> str:
+        """Digest of what it is made from."""
+
+    def is_built(self) -> bool:
+        """Whether it is there, whole."""
+
+    def build(self) -> None:
+        """Make it. What the earlier ones in the list yield can be used."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A file or folder that goes into an image. `key` is the digest of what `source` will hold once it is made."""
@@ -29,8 +54,8 @@ class Part:
     key: str
 
     @classmethod
-    def built(cls, module: GoModule, name: str, target: str) -> Part:
-        """Something that a Go module yields."""
+    def built(cls, module: Artefact, name: str, target: str) -> Part:
+        """Something that an artefact yields."""
         return cls(module.folder / name, target, digest.of_texts(module.key(), name))
 
     @classmethod
@@ -69,12 +94,12 @@ class Recipes:
 
     kubernetes: GoModule
     kind: GoModule
-    modules: tuple[GoModule, ...]
+    modules: tuple[Artefact, ...]
     images: tuple[Image, ...]
 
-    def with_images(self, extra: Sequence[Image]) -> Recipes:
-        """The same with images that somebody else describes, for example of the CSI driver."""
-        return Recipes(self.kubernetes, self.kind, self.modules, (*self.images, *extra))
+    def extended(self, modules: Sequence[Artefact], images: Sequence[Image]) -> Recipes:
+        """The same with things that somebody else describes, for example the CSI driver's."""
+        return Recipes(self.kubernetes, self.kind, (*self.modules, *modules), (*self.images, *images))
 
 
 def kubernetes_module(version: str) -> GoModule:
@@ -159,9 +184,8 @@ def recipes(versions: Versions) -> Recipes:
         ),
         _program("docker.io/firedrill/minio:v1", minio, "minio"),
     )
-    modules = (
-        kubernetes, minio, volsync, snapshotter, coredns, provisioner, resizer, restic, etcd, sanity, kind, pause, protos,
-    )  # fmt: skip
+    sidecars = (snapshotter, provisioner, resizer)
+    modules = (kubernetes, minio, volsync, *sidecars, coredns, restic, etcd, sanity, kind, pause, protos)
     return Recipes(kubernetes, kind, modules, images)
 
 

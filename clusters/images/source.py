@@ -10,11 +10,9 @@ from clusters.images import build
 from clusters.images.recipes import Recipes, recipes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from clusters.images.gomodule import GoModule
-    from clusters.images.recipes import Image
+    from clusters.images.recipes import Artefact, Image
     from clusters.versions import Versions
 
 
@@ -37,14 +35,15 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True)
 class SourceBuilt:
-    """Built here, from Go modules and Debian packages. `extra` are images that the caller describes."""
+    """Built here, from Go modules and Debian packages. The extra ones are what the caller describes."""
 
     versions: Versions
-    extra: tuple[Image, ...] = ()
+    extra_artefacts: tuple[Artefact, ...] = ()
+    extra_images: tuple[Image, ...] = ()
 
     @cached_property
     def _recipes(self) -> Recipes:
-        return recipes(self.versions).with_images(self.extra)
+        return recipes(self.versions).extended(self.extra_artefacts, self.extra_images)
 
     def node_image(self) -> str:
         """Build what is missing and name the node image, which holds every component image."""
@@ -53,18 +52,11 @@ class SourceBuilt:
     def binary(self, name: str) -> Path:
         """A program, built if it is not there yet."""
         owner = {"kubectl": "kubernetes", "kubeadm": "kubernetes"}.get(name, name)
-        return self._module(owner).folder / name
+        return self.files(owner) / name
 
     def files(self, component: str) -> Path:
-        """A component's own files, taken from its module if they are not there yet."""
-        return self._module(component).folder
-
-    def references(self) -> Sequence[str]:
-        """The names of all component images."""
-        return [image.reference for image in self._recipes.images]
-
-    def _module(self, component: str) -> GoModule:
-        module = next(m for m in self._recipes.modules if m.component == component)
-        if not module.is_built():
-            build.ensure_modules([module])
-        return module
+        """What a component yields beside images: manifests, scripts, programs. Built if it is not there yet."""
+        artefact = next(a for a in self._recipes.modules if a.component == component)
+        if not artefact.is_built():
+            build.ensure_artefacts([artefact])
+        return artefact.folder

@@ -1,0 +1,74 @@
+# One word per action. Every option can be given to make (`make e2e CLUSTER=mine ENGINE=static ARGS='-k rebuild'`).
+
+CLUSTER ?= firedrill
+ENGINE ?= static
+WORKERS ?= 2
+ARGS ?=
+KUBERNETES ?=
+VOLSYNC ?=
+RUN ?=
+
+PYTHON := .venv/bin/python
+VERSIONS := $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
+PYTEST := $(PYTHON) -m pytest
+E2E := $(PYTEST) e2e -n $(WORKERS) --engine $(ENGINE) $(VERSIONS)
+SOURCES := controller clusters fixtures e2e chaos tests conftest.py
+
+.DEFAULT_GOAL := help
+.PHONY: help e2e test check unit up down status bench judge lock clean
+
+help: ## this list
+	@echo "make e2e     bring everything up, run every scenario, print the table of verdicts"
+	@echo "make test    all tests: check, the CSI driver against csi-sanity, the scenarios on a cluster of their own"
+	@echo "make check   lint, types and unit tests (no cluster)"
+	@echo "make up      the cluster with all components; again when it is up: a few seconds"
+	@echo "make status  what is there and what is not"
+	@echo "make down    remove the cluster, its stores and its files, and nothing else"
+	@echo "make bench   times of each phase, printed and written to runs/bench.json"
+	@echo "make judge   judge an earlier run again, without a cluster: make judge RUN=runs/..."
+	@echo "make clean   remove everything that was built and cached"
+	@echo
+	@echo "Options: CLUSTER=name ENGINE=static KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 WORKERS=2 ARGS='any pytest options'"
+	@echo "pytest options of firedrill: $(PYTEST) --help, section firedrill"
+
+e2e: $(PYTHON) ## the main job
+	$(E2E) --cluster $(CLUSTER) $(ARGS)
+
+test: check ## everything, on a cluster of its own, which is removed afterwards
+	$(PYTEST) tests/hostpath $(ARGS)
+	$(E2E) --cluster $(CLUSTER)-test $(ARGS)
+	$(PYTHON) -m fixtures down --cluster $(CLUSTER)-test
+
+check: $(PYTHON)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTEST) tests --ignore tests/hostpath -n $(WORKERS) -q
+
+up down status: $(PYTHON)
+	@$(PYTHON) -m fixtures $@ --cluster $(CLUSTER) $(VERSIONS)
+
+bench: $(PYTHON)
+	@$(PYTHON) -m fixtures.bench --cluster $(CLUSTER) $(VERSIONS)
+
+judge: $(PYTHON)
+	@$(PYTHON) -m fixtures.rejudge $(RUN)
+
+lock: ## install the newest packages that pyproject.toml allows, and pin them
+	rm -rf .venv
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet '.[dev]'
+	(echo "# Every package of the environment, pinned. Made by: make lock"; \
+		.venv/bin/pip freeze --exclude firedrill) >requirements.lock
+
+clean: down
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/firedrill" .venv runs
+
+$(PYTHON): requirements.lock
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "firedrill needs Python 3.11 or newer; python3 is $$(python3 --version). Put a newer one first on PATH."; exit 2; }
+	@echo "firedrill: making a virtual environment in .venv"
+	@python3 -m venv .venv || \
+		{ echo "firedrill: python3 cannot make one; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 2; }
+	@.venv/bin/pip install --quiet --no-deps --requirement requirements.lock
+	@touch $@

@@ -1,0 +1,221 @@
+"""Providers and the machine beneath them, as far as that needs no cluster."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clusters import docker, host, kindconfig
+from clusters.command import CommandFailed, run, run_logged
+from clusters.existing import ExistingCluster
+from clusters.images.podnet import podnet
+from clusters.lock import ClusterLock
+from clusters.problem import Problem
+from clusters.progress import Progress
+
+WRAPPER = Path(host.__file__).with_name("runc-wrapper.sh")
+
+
+# --- the configuration of kind ----------------------------------------------------------------------------------------
+
+
+def test_every_node_sees_the_shared_folder() -> None:
+    config = _config("v1.36.3")
+    assert [node["role"] for node in config["nodes"]] == ["control-plane", "worker", "worker"]
+    assert {node["extraMounts"][0]["containerPath"] for node in config["nodes"]} == {"/var/lib/firedrill"}
+
+
+def test_mutating_admission_policies_are_asked_for_where_they_are_not_the_default() -> None:
+    assert _config("v1.34.4")["featureGates"] == {"MutatingAdmissionPolicy": True}
+    assert "featureGates" not in _config("v1.36.3")
+
+
+def test_a_lost_node_is_noticed_quickly() -> None:
+    patches = [yaml.safe_load(text) for text in _config("v1.36.3")["kubeadmConfigPatches"]]
+    [settings] = [p for p in patches if p["kind"] == "ClusterConfiguration"]
+    assert settings["controllerManager"]["extraArgs"]["node-monitor-grace-period"] == "16s"
+
+
+def _config(kubernetes: str) -> dict[str, Any]:
+    text = kindconfig.render(name="c", kubernetes=kubernetes, store=Path("/x"), workers=2)
+    config: dict[str, Any] = yaml.safe_load(text)
+    return config
+
+
+# --- the pod network --------------------------------------------------------------------------------------------------
+
+
+def test_a_node_gets_a_route_to_every_other_node_that_has_a_range() -> None:
+    nodes = [_node("a", "10.0.0.0/24", "1.1.1.1"), _node("b", "10.0.1.0/24", "1.1.1.2"), _node("c", None, "1.1.1.3")]
+    assert podnet.routes_to_others(nodes, own="a") == {"10.0.1.0/24": "1.1.1.2"}
+
+
+def test_addresses_of_pods_come_from_the_range_of_their_node() -> None:
+    plugins = json.loads(podnet.conflist("10.0.1.0/24"))["plugins"]
+    assert plugins[0]["ipam"]["ranges"] == [[{"subnet": "10.0.1.0/24"}]]
+
+
+def _node(name: str, pod_cidr: str | None, address: str) -> dict[str, Any]:
+    addresses = [{"type": "Hostname", "address": name}, {"type": "InternalIP", "address": address}]
+    return {"metadata": {"name": name}, "spec": {"podCIDR": pod_cidr}, "status": {"addresses": addresses}}
+
+
+# --- the runtime wrapper ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["create", "exec"])
+def test_a_capability_that_the_machine_lacks_is_left_out_of_a_container(tmp_path: Path, command: str) -> None:
+    process = {
+        "capabilities": {"bounding": ["CAP_CHOWN", "CAP_SYS_RESOURCE"], "effective": ["CAP_SYS_RESOURCE"]},
+        "oomScoreAdj": -1000,
+    }
+    file = tmp_path / ("config.json" if command == "create" else "process.json")
+    file.write_text(json.dumps({"process": process} if command == "create" else process))
+    arguments = ["--bundle", str(tmp_path)] if command == "create" else ["--process", str(file)]
+    said = _wrapped(tmp_path, command, *arguments, "container")
+    written = json.loads(file.read_text())
+    seen = written["process"] if command == "create" else written
+    assert seen["capabilities"] == {"bounding": ["CAP_CHOWN"], "effective": []}
+    assert seen["oomScoreAdj"] == int(Path("/proc/self/oom_score_adj").read_text())
+    assert said == f"{command} {' '.join(arguments)} container"
+
+
+def test_other_commands_reach_runc_untouched(tmp_path: Path) -> None:
+    assert _wrapped(tmp_path, "--root", "/r", "state", "container") == "--root /r state container"
+
+
+def _wrapped(folder: Path, *arguments: str) -> str:
+    runc = folder / "runc"
+    runc.write_text('#!/bin/sh\necho "$@"\n')
+    wrapper = folder / "wrapper"
+    wrapper.write_text(WRAPPER.read_text().replace("@MISSING@", '["CAP_SYS_RESOURCE"]').replace("@RUNC@", str(runc)))
+    for script in (runc, wrapper):
+        script.chmod(0o755)
+    return subprocess.run([wrapper, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+# --- the machine ------------------------------------------------------------------------------------------------------
+
+
+def test_too_little_disk_is_said_with_the_numbers() -> None:
+    with pytest.raises(Problem) as refused:
+        host.require_disk(2**60, why="a test wants an exbibyte")
+    assert "GiB free" in refused.value.what
+    assert "1073741824 GiB wanted" in refused.value.what
+
+
+def test_docker_that_refuses_this_user_is_answered_with_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "refusal", lambda: "permission denied while trying to connect")
+    with pytest.raises(Problem, match="does not let this user in"):
+        host.prepare()
+
+
+def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Problem) as refused:
+        host.prepare()
+    assert "apt-get install docker.io" in refused.value.remedy
+
+
+# --- an existing cluster ----------------------------------------------------------------------------------------------
+
+
+def test_a_kubeconfig_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="cannot read the kubeconfig"):
+        ExistingCluster(tmp_path / "nothing")
+
+
+def test_a_kubeconfig_without_a_context_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text("apiVersion: v1\nkind: Config\n")
+    with pytest.raises(Problem, match="no current context"):
+        ExistingCluster(file)
+
+
+def test_a_kubeconfig_that_points_nowhere_is_refused(tmp_path: Path) -> None:
+    cluster = ExistingCluster(_nowhere(tmp_path))
+    with pytest.raises(Problem, match="does not answer"):
+        cluster.up()
+
+
+def test_a_context_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="no usable context other"):
+        ExistingCluster(_nowhere(tmp_path), "other").up()
+
+
+def test_the_machines_of_an_existing_cluster_are_not_touched(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="cannot stop the node n of"):
+        ExistingCluster(_nowhere(tmp_path)).stop_node("n")
+
+
+def _nowhere(folder: Path) -> Path:
+    file = folder / "kubeconfig"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "nowhere",
+        "contexts": [{"name": "nowhere", "context": {"cluster": "nowhere", "user": "nobody"}}],
+        "clusters": [{"name": "nowhere", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "nobody", "user": {}}],
+    }
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+# --- commands, progress, locks ----------------------------------------------------------------------------------------
+
+
+def test_a_command_that_fails_gives_its_own_words() -> None:
+    with pytest.raises(CommandFailed) as failed:
+        run(["sh", "-c", "echo because >&2; exit 3"], what="trying")
+    assert failed.value.exit_code == 3
+    assert "because" in str(failed.value)
+
+
+def test_a_logged_command_that_fails_names_its_log(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed) as failed:
+        run_logged(["sh", "-c", "echo deep inside; exit 1"], what="trying", log=tmp_path / "a.log")
+    assert "deep inside" in failed.value.why
+    assert "a.log" in failed.value.remedy
+
+
+def test_a_program_that_does_not_exist_is_a_problem() -> None:
+    with pytest.raises(Problem, match="there is no program firedrill-no-such-program"):
+        run(["firedrill-no-such-program"], what="trying")
+
+
+def test_progress_says_which_step_of_how_many() -> None:
+    out = io.StringIO()
+    progress = Progress("building", 2, out=out)
+    with progress.step("one"):
+        pass
+    with progress.step("two"):
+        pass
+    assert [line.split(" ...")[0] for line in out.getvalue().splitlines() if line.endswith("...")] == [
+        "building [1/2] one",
+        "building [2/2] two",
+    ]
+
+
+def test_a_whole_cluster_drill_waits_for_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    script = "from clusters.lock import ClusterLock\nwith ClusterLock('c').exclusive(): print('alone')"
+    with ClusterLock("c").shared():
+        other = subprocess.Popen(
+            [sys.executable, "-c", script],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=host.paths.REPOSITORY,
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(1)
+    assert other.communicate(timeout=10)[0] == "alone\n"
