@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clusters import docker, host, kindconfig
+from clusters import docker, host, kindconfig, paths
 from clusters.command import CommandFailed, run, run_logged
 from clusters.existing import ExistingCluster
 from clusters.images.podnet import podnet
@@ -214,7 +214,7 @@ def test_a_whole_cluster_drill_waits_for_the_others(tmp_path: Path, monkeypatch:
             [sys.executable, "-c", script],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=host.paths.REPOSITORY,
+            cwd=paths.REPOSITORY,
         )
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(1)

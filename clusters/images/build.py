@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from clusters.versions import Versions
 
+_TIMES = "build-times.json"
 _BASE = Image(BASE_REFERENCE, (), ("FROM {debian}", "RUN update-alternatives --set iptables /usr/sbin/iptables-legacy"))
 
 
@@ -63,7 +66,7 @@ def missing(versions: Versions, recipes: Recipes) -> list[Step]:
         steps.append(Step(f"Debian {versions.debian} root file systems", lambda: rootfs.build(versions.debian)))
     stale = [image for image in (base, *recipes.images) if present.get(image.reference) != wanted[image.reference]]
     if stale:
-        steps.append(Step(f"{len(stale)} component images", lambda: _assemble(stale, base_key)))
+        steps.append(Step("component images", lambda: _assemble(stale, base_key)))
     if present.get(nodeimage.tag(versions, recipes)) is None:
         steps.append(Step("the node image", lambda: nodeimage.build(versions, recipes)))
     return steps
@@ -92,8 +95,22 @@ def _require_disk(steps: Sequence[Step]) -> None:
 def _work(steps: Sequence[Step]) -> None:
     progress = Progress("building", len(steps))
     for step in steps:
+        started_s = time.monotonic()
         with progress.step(step.what):
             step.do()
+        _record(step.what, time.monotonic() - started_s)
+
+
+def recorded_times_s() -> dict[str, float]:
+    """How long each step took when it was last done here, in seconds."""
+    file = paths.cache() / _TIMES
+    times: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+    return times
+
+
+def _record(what: str, took_s: float) -> None:
+    times = {**recorded_times_s(), what: round(took_s, 1)}
+    (paths.cache() / _TIMES).write_text(json.dumps(times, indent=2))
 
 
 @contextmanager
