@@ -144,10 +144,11 @@ def _forget_dead_daemon() -> None:
 
 def _is_daemon(pid_file: Path) -> bool:
     try:
-        name = Path(f"/proc/{int(pid_file.read_text())}/comm").read_text().strip()
+        # "number (name) state ...", see proc_pid_stat(5).
+        _, name, state = Path(f"/proc/{int(pid_file.read_text())}/stat").read_text().split()[:3]
     except (OSError, ValueError):
         return False
-    return name in {"dockerd", "containerd"}
+    return name in {"(dockerd)", "(containerd)"} and state != "Z"  # one that was killed may still wait to be reaped
 
 
 def _raise_inotify() -> None:
