@@ -53,10 +53,20 @@ def keys(*references: str) -> dict[str, str]:
     }
 
 
-def build(context: Path, *, tag: str, key: str, log: Path) -> None:
-    """Build an image without any network, labelled with its key."""
+def build(context: Path, *, tag: str, key: str, log: Path, network: str = "none") -> None:
+    """Build an image labelled with its key; without a network unless one is named."""
     run_logged(
-        ["docker", "build", "--network=none", "--pull=false", "--label", f"{KEY_LABEL}={key}", "--tag", tag, context],
+        [
+            "docker",
+            "build",
+            f"--network={network}",
+            "--pull=false",
+            "--label",
+            f"{KEY_LABEL}={key}",
+            "--tag",
+            tag,
+            context,
+        ],
         what=f"building the image {tag}",
         log=log,
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _KIND_LABEL = "io.x-k8s.kind.cluster"
 _READY_DEADLINE_S = 120
-_SETTLE_DEADLINE_S = 25
+_SETTLE_DEADLINE_S = 30
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,8 @@ class KindCluster:
                 why=f"it ended with exit code {failed.returncode}; its own words are above",
                 remedy=f"make down, then again; `docker logs {self.name}-control-plane` has the node's boot",
             ) from None
+        for reference in self._options.images.preload():
+            self.load_image(reference)
         self._wait_ready(_READY_DEADLINE_S)
         (self._folder / "made-from.json").write_text(json.dumps({"key": made_from, "containers": self._ids()}))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from clusters import versions
-from clusters.images import digest, gomodule, nodeimage
+from clusters.images import digest, gomodule, nodeimage, release
 from clusters.images.gomodule import GoModule
 from clusters.images.recipes import recipes
+from clusters.images.release import Archive
 from clusters.problem import Problem
 
 if TYPE_CHECKING:
@@ -80,3 +82,49 @@ def test_the_images_that_kubeadm_wants_are_named_as_it_names_them() -> None:
     references = {image.reference for image in recipes(DEFAULT).images}
     assert "registry.k8s.io/coredns/coredns:v1.14.2" in references
     assert "registry.k8s.io/etcd:3.6.8-0" in references
+
+
+# --- released images --------------------------------------------------------------------------------------------------
+
+
+def test_only_the_kept_folders_of_a_source_archive_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    archive = Archive(_packed(tmp_path).as_uri(), (("deploy/here", "deploy"),))
+    folder = release.fetch(archive, "component")
+    assert [path.relative_to(folder).as_posix() for path in folder.rglob("*")] == ["deploy", "deploy/a.yaml"]
+    (tmp_path / "source.tar.gz").unlink()
+    assert release.fetch(archive, "component") == folder, "what was fetched once is used again"
+
+
+def test_an_archive_that_ends_halfway_leaves_nothing_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    packed = _packed(tmp_path)
+    packed.write_bytes(packed.read_bytes()[:-40])
+    archive = Archive(packed.as_uri(), (("deploy/here", "deploy"),))
+    with pytest.raises(Problem, match="--images source"):
+        release.fetch(archive, "component")
+    assert not [path for path in (tmp_path / "cache").rglob("deploy") if ".half" not in str(path)]
+
+
+def test_a_registry_that_answers_halfway_is_one_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "docker"
+    fake.write_text("#!/bin/sh\necho 'received unexpected HTTP status: 503' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(Problem) as refused:
+        release.pull("example.invalid/image:1")
+    assert "503" in refused.value.why
+    assert "--images source" in refused.value.remedy
+
+
+def _packed(folder: Path) -> Path:
+    tree = folder / "project-1.0"
+    (tree / "deploy" / "here").mkdir(parents=True)
+    (tree / "deploy" / "here" / "a.yaml").write_text("a: 1\n" * 2000)
+    (tree / "other").write_text("not kept")
+    packed = folder / "source.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(tree, arcname=tree.name)
+    return packed

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 LOG = "images.log"
 
 
-def build(image: Image, *, base_key: str) -> None:
-    """Build one image under its own name, labelled with its key."""
+def build(image: Image, *, base_key: str, network: str = "none") -> None:
+    """Build one image under its own name, labelled with its key; without a network unless one is named."""
     with context(image.dockerfile(), image.parts) as folder:
-        docker.build(folder, tag=image.reference, key=image.key(base_key), log=paths.cache() / "logs" / LOG)
+        log = paths.cache() / "logs" / LOG
+        docker.build(folder, tag=image.reference, key=image.key(base_key), log=log, network=network)
 
 
 @contextmanager

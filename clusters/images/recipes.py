@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 BASE_REFERENCE = "docker.io/firedrill/base:v1"
+MINIO_REFERENCE = "docker.io/firedrill/minio:v1"
 _BASE_LINES = (f"FROM {BASE_REFERENCE}",)
 _SCRATCH_LINES = ("FROM scratch", "ENV PATH=/usr/local/bin:/usr/bin:/bin")
 
@@ -182,7 +183,7 @@ def recipes(versions: Versions) -> Recipes:
             _BASE_LINES,
             ('ENTRYPOINT ["python3", "-u", "/usr/local/bin/podnet"]',),
         ),
-        _program("docker.io/firedrill/minio:v1", minio, "minio"),
+        _program(MINIO_REFERENCE, minio, "minio"),
     )
     sidecars = (snapshotter, provisioner, resizer)
     modules = (kubernetes, minio, volsync, *sidecars, coredns, restic, etcd, sanity, kind, pause, protos)

@@ -19,14 +19,12 @@ _DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt
 
 def base_key(suite: str) -> str:
     """Digest of what the base root file system is made from."""
-    return digest.of_texts(suite, *_packages("base/packages.txt"))
+    return digest.of_texts(suite, *packages("base"))
 
 
 def node_key(suite: str) -> str:
     """Digest of what the root file system of a node is made from."""
-    return digest.of_texts(
-        base_key(suite), *_packages("node/packages.txt"), *_packages("node/packages-unstable.txt"), *_DROPPED
-    )
+    return digest.of_texts(base_key(suite), *packages("node"), *packages("node", "packages-unstable.txt"), *_DROPPED)
 
 
 def base_tag(suite: str) -> str:
@@ -61,7 +59,7 @@ def build(suite: str) -> None:
     work.mkdir(parents=True)
     root = work / suite
     try:
-        include = ",".join(_packages("base/packages.txt"))
+        include = ",".join(packages("base"))
         run_logged(
             ["debootstrap", "--variant=minbase", f"--include={include}", suite, root],
             what=f"making a Debian {suite} root file system",
@@ -79,12 +77,12 @@ def _add_node_packages(root: Path, log: Path) -> None:
     _write(root / "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", mode=0o755)  # nothing may start in here
     mirror = next(line.split()[1] for line in (root / "etc/apt/sources.list").read_text().splitlines() if line)
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends"]
-    _chroot(root, [*install, *_packages("node/packages.txt")], log)
+    _chroot(root, [*install, *packages("node")], log)
     _write(root / "etc/apt/sources.list.d/unstable.list", f"deb {mirror} unstable main\n")
     _write(root / "etc/apt/preferences.d/unstable", "Package: *\nPin: release a=unstable\nPin-Priority: 100\n")
     # Mirrors that lag carry an unstable whose date has run out; its signature is checked all the same.
     _chroot(root, ["apt-get", "-o", "Acquire::Check-Valid-Until=false", "update", "-q"], log)
-    _chroot(root, [*install, "-t", "unstable", *_packages("node/packages-unstable.txt")], log)
+    _chroot(root, [*install, "-t", "unstable", *packages("node", "packages-unstable.txt")], log)
     (root / "usr/sbin/policy-rc.d").unlink()
 
 
@@ -117,6 +115,7 @@ def _write(file: Path, text: str, mode: int = 0o644) -> None:
     file.chmod(mode)
 
 
-def _packages(file: str) -> list[str]:
-    lines = (_FOLDER / file).read_text().splitlines()
+def packages(image: str, file: str = "packages.txt") -> list[str]:
+    """The Debian packages of an image, `base` or `node`."""
+    lines = (_FOLDER / image / file).read_text().splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
-from clusters.images import build
-from clusters.images.recipes import Recipes, recipes
+from clusters import docker
+from clusters.images import build, nodeimage
+from clusters.images.recipes import MINIO_REFERENCE, Recipes, recipes
+from clusters.images.release import Released, registry_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +35,12 @@ class ImageSource(Protocol):
     def files(self, component: str) -> Path:
         """The folder with a component's own manifests and scripts at its version."""
 
+    def preload(self) -> list[str]:
+        """Images that are not in the node image and are loaded into every new node."""
+
+    def minio_image(self) -> str:
+        """The image of the object stores outside the cluster."""
+
 
 @dataclass(frozen=True)
 class SourceBuilt:
@@ -49,6 +58,11 @@ class SourceBuilt:
         """Build what is missing and name the node image, which holds every component image."""
         return build.ensure(self.versions, self._recipes)
 
+    def is_built(self) -> bool:
+        """Whether the node image is there."""
+        tag = nodeimage.tag(self.versions, self._recipes)
+        return bool(docker.inspect("image", tag))
+
     def binary(self, name: str) -> Path:
         """A program, built if it is not there yet."""
         owner = {"kubectl": "kubernetes", "kubeadm": "kubernetes"}.get(name, name)
@@ -60,3 +74,38 @@ class SourceBuilt:
         if not artefact.is_built():
             build.ensure_artefacts([artefact])
         return artefact.folder
+
+    def preload(self) -> list[str]:
+        """Nothing: the node image has every image inside."""
+        return []
+
+    def minio_image(self) -> str:
+        """The image of the object stores."""
+        return MINIO_REFERENCE
+
+
+class ImageChoice(Enum):
+    """Where images come from."""
+
+    AUTO = "auto"  # released if a registry answers, else built here
+    RELEASE = "release"
+    SOURCE = "source"
+
+
+def choose(
+    choice: ImageChoice, versions: Versions, artefacts: tuple[Artefact, ...], images: tuple[Image, ...]
+) -> ImageSource:
+    """The source of images that was asked for."""
+    match choice:
+        case ImageChoice.RELEASE:
+            return Released(versions, artefacts, images)
+        case ImageChoice.SOURCE:
+            return SourceBuilt(versions, artefacts, images)
+        case ImageChoice.AUTO:
+            built = SourceBuilt(versions, artefacts, images)
+            # What was built once is used again, whatever a registry says today.
+            return (
+                built if built.is_built() or not registry_answers(versions) else Released(versions, artefacts, images)
+            )
+        case _:
+            assert_never(choice)
