@@ -11,8 +11,8 @@ RUN ?=
 PYTHON := .venv/bin/python
 VERSIONS := $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
-E2E := $(PYTEST) e2e -n $(WORKERS) --engine $(ENGINE) $(VERSIONS)
-SOURCES := controller clusters fixtures e2e chaos tests conftest.py
+# One test at a time to each worker: the last one takes the cluster apart and must not wait in front of another.
+E2E := $(PYTEST) e2e -n $(WORKERS) --maxschedchunk 1 --engine $(ENGINE) $(VERSIONS)
 
 .DEFAULT_GOAL := help
 .PHONY: help e2e test check unit up down status bench judge lock clean
@@ -52,7 +52,7 @@ bench: $(PYTHON)
 	@$(PYTHON) -m fixtures.bench --cluster $(CLUSTER) $(VERSIONS)
 
 judge: $(PYTHON)
-	@$(PYTHON) -m fixtures.rejudge $(RUN)
+	@$(PYTHON) -m fixtures.oracle $(RUN)
 
 lock: ## install the newest packages that pyproject.toml allows, and pin them
 	rm -rf .venv

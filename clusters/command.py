@@ -83,3 +83,16 @@ def run_logged(
     if done.returncode != 0:
         output = log.read_bytes()[started_at:].decode(errors="replace")
         raise CommandFailed(what, output=output, exit_code=done.returncode, remedy=f"the whole log is {log}")
+
+
+def pipe(source: Sequence[str | Path], sink: Sequence[str | Path], *, what: str) -> None:
+    """Run two programs, the output of the first being the input of the second. Raises `CommandFailed` for either."""
+    with subprocess.Popen([str(a) for a in source], stdout=subprocess.PIPE) as first:
+        second = subprocess.run([str(a) for a in sink], stdin=first.stdout, capture_output=True, check=False)
+    if first.returncode != 0 or second.returncode != 0:
+        raise CommandFailed(
+            what,
+            output=(second.stdout + second.stderr).decode(errors="replace"),
+            exit_code=second.returncode or first.returncode,
+            remedy="is Docker's disk full? `docker system df`",
+        )

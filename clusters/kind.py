@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clusters import docker, host, kindconfig, paths
 from clusters.api import Api
@@ -19,7 +19,6 @@ from clusters.pytest_kind_adapter import PytestKind
 from clusters.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from clusters.images.source import ImageSource
@@ -29,14 +28,24 @@ _READY_DEADLINE_S = 120
 _SETTLE_DEADLINE_S = 30
 
 
+class Volumes(Protocol):
+    """What becomes of volumes when nodes go. `store` is the CSI driver's part of the shared folder."""
+
+    def forget_all(self, store: Path) -> None:
+        """Every node is gone: its volumes, snapshots and loop devices go too."""
+
+    def forget_node(self, store: Path, node: str) -> None:
+        """One node is gone, with the volumes that lived on it."""
+
+
 @dataclass(frozen=True)
 class KindOptions:
-    """What a kind cluster is made from. `sweep` detaches the loop devices that volumes of a dead cluster may leave."""
+    """What a kind cluster is made from, and who knows what lies in the CSI driver's part of its shared folder."""
 
     name: str
     images: ImageSource
     workers: int
-    sweep: Callable[[], None]
+    volumes: Volumes
 
 
 class KindCluster:
@@ -80,7 +89,8 @@ class KindCluster:
         self._refuse_strangers()
         if docker.answers():
             self._delete()
-        self._store.remove(self._options.sweep)
+        self._options.volumes.forget_all(self._store.volumes)
+        self._store.remove()
         for file in self._folder.glob("*"):
             if file.suffix == ".lock":
                 continue  # somebody may be waiting for it
@@ -132,11 +142,11 @@ class KindCluster:
     def destroy_node(self, name: str) -> None:
         """Remove the node's container with its disk and its node-local volumes."""
         self._docker_node("rm", "--force", "--volumes", name)
-        self._store.forget_node(name)
+        self._options.volumes.forget_node(self._store.volumes, name)
 
     def _create(self, image: str, config: str, made_from: str) -> None:
         self._store.mount()
-        self._store.forget_volumes()
+        self._options.volumes.forget_all(self._store.volumes)
         config_file = self._folder / "kind.yaml"
         config_file.write_text(config)
         self.kubeconfig.unlink(missing_ok=True)
@@ -157,7 +167,8 @@ class KindCluster:
         if self._containers():
             self._pytest_kind("").delete()
         (self._folder / "made-from.json").unlink(missing_ok=True)
-        self._options.sweep()
+        if self._store.is_ready():
+            self._options.volumes.forget_all(self._store.volumes)
 
     def _why_replace(self, made_from: str) -> str:
         """Why the cluster that is there cannot be used; empty if it can."""

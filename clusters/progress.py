@@ -17,11 +17,11 @@ _BEAT_S = 15.0
 class Progress:
     """Numbers the steps of one piece of work and shows that the current one is alive."""
 
-    def __init__(self, title: str, steps: int, *, out: TextIO = sys.stderr) -> None:
+    def __init__(self, title: str, steps: int, *, out: TextIO | None = None) -> None:
         self._title = title
         self._steps = steps
         self._done = 0
-        self._out = out
+        self._out = out or sys.stderr  # looked up now: pytest puts another one there
         self._started_s = time.monotonic()
 
     @contextmanager

@@ -11,13 +11,9 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clusters import host
 from clusters.command import run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SIZE_BYTES = 64 * 2**30
 """Apparent size of the image. It is sparse: it takes what is written."""
@@ -28,6 +24,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store"
+        self.volumes = self.path / "csi"
         self._image = folder / "store.xfs"
 
     def mount(self) -> None:
@@ -41,8 +38,8 @@ class Store:
                 run(["mkfs.xfs", "-q", "-f", "-m", "reflink=1", half], what=f"making an XFS file system in {half}")
                 half.rename(self._image)
             run(["mount", "-o", "loop,discard", self._image, self.path], what=f"mounting {self._image}")
-        for name in ("csi", "share"):
-            (self.path / name).mkdir(exist_ok=True)
+        for folder in (self.volumes, self.path / "share"):
+            folder.mkdir(exist_ok=True)
 
     def is_mounted(self) -> bool:
         """Whether the XFS image is mounted, here and now."""
@@ -50,20 +47,10 @@ class Store:
 
     def is_ready(self) -> bool:
         """Whether a node that is started now would find its data."""
-        return (self.path / "csi").is_dir() and (self.is_mounted() or not self._image.exists())
+        return self.volumes.is_dir() and (self.is_mounted() or not self._image.exists())
 
-    def forget_volumes(self) -> None:
-        """Remove what died with a cluster: every volume and snapshot of the CSI driver. `share/` stays."""
-        shutil.rmtree(self.path / "csi", ignore_errors=True)
-        (self.path / "csi").mkdir(parents=True, exist_ok=True)
-
-    def forget_node(self, node: str) -> None:
-        """Remove what died with one node."""
-        shutil.rmtree(self.path / "csi" / "nodes" / node, ignore_errors=True)
-
-    def remove(self, sweep: Callable[[], None]) -> None:
-        """Unmount and delete everything, the share too. `sweep` detaches what still hangs on it."""
-        sweep()
+    def remove(self) -> None:
+        """Unmount and delete everything, the share too."""
         if self.is_mounted():
             run(["umount", self.path], what=f"unmounting {self.path}")
         self._image.unlink(missing_ok=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusters import docker, paths
-from clusters.command import CommandFailed, run, run_logged
+from clusters.command import pipe, run, run_logged
 from clusters.images import assemble, digest, rootfs
-from clusters.images.recipes import Part
+from clusters.images.recipes import BASE_REFERENCE, Part
 from clusters.problem import Problem
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ def key(versions: Versions, recipes: Recipes) -> str:
     """Digest of everything that is in the node image."""
     node_parts = parts(recipes)
     base = rootfs.base_key(versions.debian)
-    return digest.of_texts(
-        _dockerfile(versions, node_parts), *(p.key for p in node_parts), *(i.key(base) for i in recipes.images)
-    )
+    inside = (key for image in recipes.images for key in (image.reference, image.key(base)))
+    return digest.of_texts(_dockerfile(versions, node_parts), BASE_REFERENCE, *(p.key for p in node_parts), *inside)
 
 
 def tag(versions: Versions, recipes: Recipes) -> str:
@@ -74,7 +73,7 @@ def build(versions: Versions, recipes: Recipes) -> None:
     container = f"firedrill-preload-{key(versions, recipes)}"
     subprocess.run(["docker", "rm", "-f", container], capture_output=True, check=False)
     try:
-        _preload(container, empty, [image.reference for image in recipes.images])
+        _preload(container, empty, [BASE_REFERENCE, *(image.reference for image in recipes.images)])
         change = [f"ENTRYPOINT {_ENTRYPOINT}", "CMD []", f"LABEL {docker.KEY_LABEL}={key(versions, recipes)}"]
         changes = [argument for line in change for argument in ("--change", line)]
         run(["docker", "commit", *changes, container, tag(versions, recipes)], what="keeping the node image")
@@ -87,20 +86,8 @@ def _preload(container: str, empty: str, references: list[str]) -> None:
     run([*start, "--entrypoint", "/usr/bin/containerd", empty], what="starting containerd in the node image")
     wait = "for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1"
     run(["docker", "exec", container, "sh", "-c", wait], what="waiting for containerd in the node image")
-    saved = subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE)
-    loaded = subprocess.run(
-        ["docker", "exec", "-i", container, "ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "-"],
-        stdin=saved.stdout,
-        capture_output=True,
-        check=False,
-    )
-    if saved.wait() != 0 or loaded.returncode != 0:
-        raise CommandFailed(
-            "loading the component images into the node image",
-            output=(loaded.stderr + loaded.stdout).decode(errors="replace"),
-            exit_code=loaded.returncode or saved.returncode,
-            remedy="is Docker's disk full? `docker system df`",
-        )
+    load = ["docker", "exec", "-i", container, "ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "-"]
+    pipe(["docker", "save", *references], load, what="loading the component images into the node image")
     run_logged(
         ["docker", "exec", container, "ctr", "--namespace=k8s.io", "images", "ls"],
         what="listing what the node image holds",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from clusters import docker, host, paths
-from clusters.command import CommandFailed, run_logged
+from clusters.command import pipe, run_logged
 from clusters.images import digest
 from clusters.problem import Problem
 
@@ -93,20 +92,8 @@ def _chroot(root: Path, command: list[str], log: Path) -> None:
 
 def _import(root: Path, tag: str, key: str) -> None:
     leave_out = [f"--exclude=./{folder}/*" for folder in _DROPPED]
-    packed = subprocess.Popen(["tar", "-C", root, *leave_out, "-c", "."], stdout=subprocess.PIPE)
-    imported = subprocess.run(
-        ["docker", "import", "--change", f"LABEL {docker.KEY_LABEL}={key}", "-", tag],
-        stdin=packed.stdout,
-        capture_output=True,
-        check=False,
-    )
-    if packed.wait() != 0 or imported.returncode != 0:
-        raise CommandFailed(
-            f"importing {tag}",
-            output=imported.stderr.decode(errors="replace"),
-            exit_code=imported.returncode or packed.returncode,
-            remedy="is Docker's disk full? `docker system df`",
-        )
+    label = ["--change", f"LABEL {docker.KEY_LABEL}={key}"]
+    pipe(["tar", "-C", root, *leave_out, "-c", "."], ["docker", "import", *label, "-", tag], what=f"importing {tag}")
 
 
 def _write(file: Path, text: str, mode: int = 0o644) -> None:

@@ -1,0 +1,1 @@
+"""Scenarios on a real cluster; each reads from top to bottom as given, when, then."""

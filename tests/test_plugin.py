@@ -1,0 +1,346 @@
+"""The pytest plugin as a user runs it, on a stand-in for the cluster: one bring-up, honest results, clear refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.artefacts import Redactor, without_secret_data
+from fixtures.drill import damaged_copies
+from fixtures.due import Due
+from fixtures.findings import Check, Findings, Judged
+from fixtures.oracle import Judgement, Verdict
+from fixtures.plugin import names_scenarios
+from fixtures.progress import FILE, Voice
+from fixtures.report import Outcome
+from fixtures.scenario import AppFinds, Declare, LoseCluster, Scenario
+from fixtures.tree import Tree, compare
+from fixtures.wait import Waiting
+from fixtures.workload import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).resolve().parent.parent
+SCENARIO = Scenario(id="SC-01", name="a form", given=(), when=(Declare(),), then=(AppFinds(Verdict.INTACT),))
+
+# A cluster that only notes what is done to it, and drills that end as their scenario's name says.
+STAND_INS = """
+import contextlib, os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from clusters.problem import Problem
+from fixtures.engines import Variant
+from fixtures.findings import Findings, Judged
+from fixtures.due import Due
+from fixtures.oracle import Judgement, Verdict
+from fixtures.wait import Expired, Waits
+
+pytest_plugins = ["fixtures.plugin"]
+NOTES = Path(__file__).with_name("notes.txt")
+
+def note(line):
+    with NOTES.open("a") as file:
+        file.write(f"{line}\\n")
+
+class Stack:
+    def __init__(self, name, waits):
+        self.cluster = SimpleNamespace(name=name, store=None)
+        self.waits = waits
+    def up(self):
+        note("up in a worker" if "PYTEST_XDIST_WORKER" in os.environ else "up")
+        if "BROKEN" in os.environ:
+            raise Problem("no cluster", why="it is broken", remedy="mend it")
+
+class Ground:
+    def __init__(self, stack, engine_name, waits):
+        self.stack = stack
+        self.engine = SimpleNamespace(
+            name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"},
+            install=lambda: None, why_not=lambda: os.environ.get("WHY_NOT"))
+    def request_removal(self, app):
+        note("removed")
+    def clean(self, app):
+        pass
+
+class Drill:
+    def __init__(self, ground, ledger, app, *, nonce, seed, say):
+        self.ground, self.ledger, self.app, self.findings, self.say = ground, ledger, app, None, say
+    def run(self, scenario):
+        self.say("given nothing")
+        note(f"ran {scenario.name}")
+        self.findings = Findings(scenario)
+        verdict = Verdict(scenario.name.partition(" ")[0])
+        self.findings.judged.append(Judged(Verdict.INTACT, Judgement(verdict, "as the name says", Due())))
+        return self.findings
+
+def pytest_plugin_registered(plugin, plugin_name):
+    if plugin_name == "fixtures.session":
+        plugin.stack = SimpleNamespace(
+            on_kind=lambda name, versions, images_from, waits: Stack(name, waits),
+            on_existing=lambda path, context, versions, waits: Stack("theirs", waits),
+        )
+        plugin.Ground, plugin.Drill = Ground, Drill
+        plugin.artefacts = SimpleNamespace(
+            collect=lambda drill, folder, again: (folder / "again.txt").write_text(again)
+        )
+"""
+
+TESTS = """
+import pytest
+from fixtures.scenario import LoseCluster, Scenario
+
+def scenario(name, id="SC-01", when=()):
+    return Scenario(id=id, name=name, given=(), when=when, then=())
+
+"""
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    pytester.makeini("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
+    pytester.makeconftest(STAND_INS)
+
+    def run_tests(tests: str, *arguments: str, folder: str = "e2e", target: str | None = None) -> pytest.RunResult:
+        place = pytester.path / folder
+        place.mkdir(exist_ok=True)
+        (place / "test_it.py").write_text(TESTS + tests)
+        return pytester.runpytest_subprocess(target or folder, "--run-dir", "the-run", *arguments)
+
+    return run_tests
+
+
+def drill_test(name: str, *, scenario_id: str = "SC-01", when: str = "()") -> str:
+    function = name.replace(" ", "_").replace("-", "_")
+    return (
+        f"IT = scenario({name!r}, {scenario_id!r}, {when})\n"
+        f"@pytest.mark.scenario(IT)\n"
+        f"def test_{function}(drill, IT=IT):\n"
+        f"    found = drill.run(IT)\n"
+        f"    assert found.passed, found.report()\n\n"
+    )
+
+
+def notes(pytester: pytest.Pytester) -> list[str]:
+    file = pytester.path / "notes.txt"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_a_passing_run_leaves_a_table_a_report_and_junit_in_its_folder(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    result = run(drill_test("intact"), "--seed", "42", "--cluster", "mine")
+    result.assert_outcomes(passed=1)
+    text = result.stdout.str()
+    assert "--seed 42" in text
+    assert "SC-01" in text
+    folder = pytester.path / "the-run"
+    written = json.loads((folder / "report.json").read_text())
+    assert written["passed"] is True
+    assert (written["run"]["seed"], written["run"]["cluster"]) == (42, "mine")
+    assert (folder / "junit.xml").read_text().count("<testcase") == 1
+    assert "given nothing" in (folder / FILE).read_text()
+    assert notes(pytester) == ["up", "ran intact", "removed"]
+
+
+def test_a_failing_drill_names_verdict_artefacts_and_the_command_that_repeats_it(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    result = run(drill_test("stale"), "--seed", "7")
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "stale, promised intact" in text
+    assert "-m pytest e2e/test_it.py::test_stale --engine static --cluster firedrill --images auto --seed 7" in text
+    (again,) = (pytester.path / "the-run").glob("drill-*/again.txt")
+    assert "--seed 7" in again.read_text()
+
+
+@pytest.mark.parametrize("name", ["unknown", "intact"])
+def test_a_drill_that_cannot_be_judged_or_whose_test_breaks_is_no_pass(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, name: str
+) -> None:
+    broken = drill_test(name).replace("found.passed,", "found.passed and False,")
+    run(broken).assert_outcomes(failed=1)
+    (drill,) = json.loads((pytester.path / "the-run" / "report.json").read_text())["drills"]
+    assert (drill["outcome"], drill["verdict"]) == ("inconclusive", "unknown")
+
+
+def test_with_workers_the_cluster_is_brought_up_once_and_by_the_controlling_process(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    tests = "".join(drill_test(f"intact {number}") for number in range(4))
+    result = run(tests, "-n", "2")
+    result.assert_outcomes(passed=4)
+    assert sorted(notes(pytester)) == sorted(
+        ["up", *(f"ran intact {number}" for number in range(4)), *(["removed"] * 4)]
+    )
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    assert written["counts"] == {"pass": 4, "fail": 0, "inconclusive": 0}
+    assert len({drill["seed"] for drill in written["drills"]}) == 1
+
+
+def test_whoever_destroys_the_cluster_goes_last(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    tests = drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact part")
+    run(tests).assert_outcomes(passed=2)
+    assert [line for line in notes(pytester) if line.startswith("ran")] == ["ran intact part", "ran intact whole"]
+
+
+def test_what_cannot_be_drilled_is_skipped_with_its_reason(
+    run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(drill_test("intact", scenario_id="SC-99"), "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*engine static does not promise SC-99*"])
+    monkeypatch.setenv("WHY_NOT", "it has no share")
+    run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine static cannot work here: it has no share*"])
+
+
+def test_an_existing_cluster_is_never_destroyed(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    tests = drill_test("intact whole", when="(LoseCluster(),)")
+    result = run(tests, "--cluster", "existing", "--kubeconfig", "theirs.yaml", "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*an existing cluster is not firedrill's to destroy*"])
+    assert "ran intact whole" not in notes(pytester)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--engine", "statik"], "the engines are: static"),
+        (["--volsync", "v9.9.9"], "v9.9.9"),
+        (["--cluster", "existing"], "there is no --kubeconfig"),
+        (["--kubeconfig", "x"], "add --cluster existing"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_in_one_message_before_anything_is_done(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, arguments: list[str], says: str
+) -> None:
+    result = run(drill_test("intact"), *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    text = result.stderr.str()
+    assert says in text
+    assert "do: " in text
+    assert "Traceback" not in text
+    assert notes(pytester) == []
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "with workers"])
+def test_a_cluster_that_does_not_come_up_ends_the_run_with_its_problem(
+    run: Callable[..., pytest.RunResult],
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: list[str],
+) -> None:
+    monkeypatch.setenv("BROKEN", "yes")
+    result = run(drill_test("intact"), *workers)
+    assert result.ret == 2
+    assert "why:  it is broken" in result.stdout.str() + result.stderr.str()
+    assert notes(pytester) == ["up"]
+
+
+def test_listing_tests_and_running_others_touches_no_cluster(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    run(drill_test("intact"), "--collect-only")
+    run("def test_of_something_else(): pass\n", folder="tests").assert_outcomes(passed=1)
+    assert notes(pytester) == []
+    assert not (pytester.path / "the-run").exists()
+
+
+def test_scenarios_are_found_by_folder_file_and_parent_and_not_by_name(tmp_path: Path) -> None:
+    for argument in ("e2e", "e2e/test_a.py::test_b", ".", "chaos/deep/test_c.py", str(tmp_path / "e2e")):
+        assert names_scenarios([argument], tmp_path, tmp_path), argument
+    for argument in ("tests", "tests/e2e/test_a.py", "e2e2", "-k"):
+        assert not names_scenarios([argument], tmp_path, tmp_path), argument
+
+
+# --- findings --------------------------------------------------------------------------------------------------------
+
+
+def findings(*verdicts: Verdict, checks: tuple[Check, ...] = ()) -> Findings:
+    judged = [Judged(Verdict.INTACT, Judgement(verdict, "because", Due())) for verdict in verdicts]
+    return Findings(SCENARIO, judged=judged, checks=list(checks))
+
+
+def test_only_the_promised_verdict_with_all_shown_is_a_pass() -> None:
+    assert findings(Verdict.INTACT).passed
+    assert findings(Verdict.STALE).outcome is Outcome.FAIL
+    assert findings(Verdict.INTACT, Verdict.UNKNOWN).outcome is Outcome.INCONCLUSIVE
+    assert findings().outcome is Outcome.INCONCLUSIVE
+    assert findings(Verdict.INTACT, checks=(Check("x", holds=None, detail=""),)).outcome is Outcome.INCONCLUSIVE
+    assert findings(Verdict.INTACT, checks=(Check("x", holds=False, detail=""),)).outcome is Outcome.FAIL
+
+
+def test_a_wait_that_expired_and_an_error_are_never_a_pass() -> None:
+    late, lost = findings(Verdict.INTACT), findings(Verdict.INTACT)
+    late.broken_promise = "expected bound; seen Pending"
+    lost.no_answer = "no API server"
+    assert late.outcome is Outcome.FAIL
+    assert lost.outcome is Outcome.INCONCLUSIVE
+    assert "expected bound" in late.report()
+
+
+def test_the_report_shows_the_first_verdict_that_was_not_promised() -> None:
+    decisive = findings(Verdict.INTACT, Verdict.PARTIAL, Verdict.STALE).decisive
+    assert decisive is not None
+    assert decisive.judgement.verdict is Verdict.PARTIAL
+
+
+def test_a_scenario_that_loses_the_cluster_needs_all_of_it() -> None:
+    assert not SCENARIO.needs_whole_cluster
+    assert Scenario(id="x", name="x", given=(), when=(LoseCluster(),), then=()).needs_whole_cluster
+
+
+def test_every_damaged_copy_differs_from_the_tree_and_names_how() -> None:
+    tree = Workload(files=5).generation(1, nonce="abcd", volume="shop/orders").tree()
+    copies = dict(damaged_copies(tree))
+    assert len(copies) == 4
+    for name, copy in copies.items():
+        assert not compare(tree, copy).data_is_equal, name
+    assert list(damaged_copies(Tree.of([]))) == []
+
+
+# --- what is shown and kept ------------------------------------------------------------------------------------------
+
+
+def test_no_secret_is_kept_in_clear_or_in_base64() -> None:
+    redactor = Redactor.of(["a long password", "short"])
+    assert redactor.clean("x a long password y") == "x (redacted) y"
+    assert redactor.clean("YSBsb25nIHBhc3N3b3Jk") == "(redacted)"
+    assert redactor.clean("a shortcut") == "a shortcut"
+
+
+def test_a_secret_object_keeps_its_keys_and_loses_its_values() -> None:
+    secret = {"kind": "Secret", "metadata": {"name": "s", "managedFields": [1]}, "data": {"RESTIC_PASSWORD": "eA=="}}
+    assert without_secret_data(secret) == {
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "data": {"RESTIC_PASSWORD": "(redacted)"},
+    }
+    config = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"k": "v"}}
+    assert without_secret_data(config) == config
+
+
+def test_a_long_wait_is_told_of_now_and_then_and_a_short_one_never(tmp_path: Path) -> None:
+    voice = Voice(tmp_path, "SC-01")
+    for waited_s in range(62):
+        voice.waiting(Waiting("bind", "a claim to be bound", "Pending", waited_s, 180, is_over=waited_s == 61))
+    voice.waiting(Waiting("bind", "another", "Pending", 9, 180, is_over=False))
+    lines = (tmp_path / FILE).read_text().splitlines()
+    assert [line.partition(", ")[2].partition(" ")[0] for line in lines] == ["10", "30", "50"]
+    assert "waits for a claim to be bound, 10 of 180 s; seen: Pending" in lines[0]
