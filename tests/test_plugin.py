@@ -66,6 +66,8 @@ class Ground:
         self.engine = SimpleNamespace(
             name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"},
             install=lambda: None, why_not=lambda: os.environ.get("WHY_NOT"))
+    def remove_leftovers(self):
+        return os.environ.get("LEFT", "").split()
     def request_removal(self, app):
         note("removed")
     def clean(self, app):
@@ -108,6 +110,7 @@ def scenario(name, id="SC-01", when=()):
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # these tests may run in a worker themselves
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.makeini("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
     pytester.makeconftest(STAND_INS)
