@@ -38,7 +38,7 @@ def inspect(kind: str, *names: str) -> dict[str, dict[str, Any]]:
         done = subprocess.run(["docker", kind, "inspect", name], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             found[name] = json.loads(done.stdout)[0]
-        elif "No such" not in done.stderr and "not found" not in done.stderr:
+        elif not any(word in done.stderr.lower() for word in ("no such", "not found")):
             raise CommandFailed(
                 f"docker {kind} inspect {name}", output=done.stderr, exit_code=done.returncode, remedy="make status"
             )

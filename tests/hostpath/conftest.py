@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters import versions
-from clusters.images.build import ensure_artefacts
+from clusters.images import build
 from clusters.images.source import SourceBuilt
 from fixtures.components.hostpath.driver import mounts
 from fixtures.components.hostpath.driver.commands import run
@@ -35,22 +35,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stubs() -> Path:
     """The folder of the compiled CSI messages, which this process then can import too."""
-    given = os.environ.get("FIREDRILL_CSI_STUBS")
-    if given is not None:
-        folder = Path(given)
-    else:
-        compiled, _ = artefacts(versions.choose())
-        ensure_artefacts([compiled])
-        folder = compiled.folder
-    sys.path.insert(0, str(folder))
-    return folder
+    chosen = versions.choose()
+    compiled, _ = artefacts(chosen)
+    build.ensure_artefacts([compiled])
+    sys.path.insert(0, str(compiled.folder))
+    return compiled.folder
 
 
 @pytest.fixture(scope="session")
 def sanity_binary() -> Path:
     """The csi-sanity program of the version in clusters/versions.toml."""
-    given = os.environ.get("FIREDRILL_CSI_SANITY")
-    return Path(given) if given is not None else SourceBuilt(versions.choose()).binary("csi-sanity")
+    return SourceBuilt(versions.choose()).binary("csi-sanity")
 
 
 @pytest.fixture(params=[Placement.NODE_LOCAL], ids=lambda placement: placement.value)

@@ -150,7 +150,12 @@ class Cluster:
                 stdout=sink,
                 stderr=sink,
             )
-        options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
+        options = [
+            ("grpc.initial_reconnect_backoff_ms", 50),
+            ("grpc.max_reconnect_backoff_ms", 100),
+            # Not the connection of the driver that was killed before and had the same socket.
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
         channel = grpc.insecure_channel(f"unix://{socket}", options=options)
         driver = Driver(
             node=node,
@@ -184,8 +189,7 @@ class Cluster:
         store = Store(self.store)
         found = [str(mount.point) for mount in mounts.all_mounts() if self._is_ours(mount.point)]
         found += [f"loop{loop.number}: {loop.tag}" for loop in self.loops()]
-        shelves = [*store.shelves(Placement.NODE_LOCAL), *store.shelves(Placement.REPLICATED), store.snapshots_shelf]
-        for directory in (*(shelf.directory for shelf in shelves), store.locks):
+        for directory in (*(shelf.directory for shelf in store.all_shelves()), store.locks):
             found += [str(path) for path in directory.glob("*")]
             found += [str(path) for path in directory.glob(".*")]
         return found

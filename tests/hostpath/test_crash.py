@@ -212,9 +212,7 @@ def test_what_a_dead_driver_left_is_also_cleared_without_a_retry(cluster: Cluste
 
 
 def _unfinished(cluster: Cluster) -> list[str]:
-    store = Store(cluster.store)
-    shelves = [*store.shelves(Placement.NODE_LOCAL), store.snapshots_shelf]
-    return [item for shelf in shelves for item in shelf.unfinished()]
+    return [item for shelf in Store(cluster.store).all_shelves() for item in shelf.unfinished()]
 
 
 def _check_and_remove(story: Story) -> None:
@@ -234,3 +232,20 @@ def _check_and_remove(story: Story) -> None:
             assert found == reference
         pod.down()
         delete(driver, pod.volume)
+
+
+@pytest.mark.parametrize("cluster", [Placement.REPLICATED], indirect=True, ids=lambda placement: placement.value)
+def test_a_driver_of_the_other_placement_thaws_what_it_clears(cluster: Cluster) -> None:
+    """Both placements share the snapshots: whichever driver starts first clears the draft, and with it the freeze."""
+    story = Story(cluster, cluster.start(crash_at=Step.SNAPSHOT_SOURCE_FROZEN))
+    story.in_use()
+    with pytest.raises(Refused):
+        story.snapshot()
+    assert story.driver.killed()
+    cluster.placement = Placement.NODE_LOCAL
+    cluster.start("node-2")
+    (story.pod.staging / "after-the-kill").write_text("x")
+    os.sync()
+    cluster.placement = Placement.REPLICATED
+    story.driver = cluster.start()
+    _check_and_remove(story)

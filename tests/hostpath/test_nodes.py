@@ -266,3 +266,16 @@ def test_a_driver_ends_well_when_asked(cluster: Cluster) -> None:
     driver.process.send_signal(signal.SIGTERM)
     assert driver.process.wait(20) == 0
     assert not driver.socket.exists()
+
+
+@BOTH
+def test_a_volume_that_is_still_in_use_is_not_let_go_half(cluster: Cluster) -> None:
+    driver = cluster.start()
+    pod = Pod(driver, create(driver, "held"), cluster.base)
+    with (pod.up() / "open").open("w"):
+        with pytest.raises(Refused, match=r"^INTERNAL: .*busy"):
+            pod.unpublish()
+        with pytest.raises(Refused, match=r"^ABORTED: .* still in use"):
+            pod.unstage()
+    pod.down()
+    delete(driver, pod.volume)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import grpc
@@ -380,3 +381,16 @@ def _write_device(path: Path, content: bytes) -> None:
 def _device_bytes(path: Path) -> int:
     with path.open("rb") as device:
         return device.seek(0, os.SEEK_END)
+
+
+def test_operations_on_one_volume_at_the_same_moment_wait_for_each_other(cluster: Cluster) -> None:
+    driver = cluster.start()
+    pod = Pod(driver, create(driver, "shared"), cluster.base)
+    trees.plant(pod.up())
+    with ThreadPoolExecutor(3) as pool:
+        snapshots = list(pool.map(lambda n: take_snapshot(driver, f"at-once-{n}", pod.volume), range(3)))
+    assert len(set(snapshots)) == 3
+    pod.down()
+    delete(driver, pod.volume)
+    for snapshot in snapshots:
+        delete_snapshot(driver, snapshot)
