@@ -148,6 +148,18 @@ def test_a_result_that_cannot_be_read_is_named_with_its_mistakes(tmp_path: Path)
     assert "seed: " in found.value.why
 
 
+def test_a_byte_that_is_no_text_does_not_cost_the_result(tmp_path: Path) -> None:
+    write_run(tmp_path, RUN)
+    write_result(tmp_path / "a", replace(RESULT, explanation="mover said \udcff"))
+    assert collect(tmp_path).results[0].explanation == "mover said ?"
+
+
+def test_a_run_of_another_format_is_refused_before_its_fields_are_looked_at(tmp_path: Path) -> None:
+    (tmp_path / RUN_FILE).write_text('{"report": 99}')
+    with pytest.raises(Problem, match="is a run of report format 99"):
+        collect(tmp_path)
+
+
 def test_a_result_that_was_never_finished_is_not_seen(tmp_path: Path) -> None:
     write_run(tmp_path, RUN)
     (tmp_path / "a").mkdir()

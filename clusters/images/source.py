@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from clusters import docker
+from clusters import docker, host
 from clusters.images import build, nodeimage
 from clusters.images.recipes import MINIO_REFERENCE, Recipes, recipes
 from clusters.images.release import Released, registry_answers
@@ -92,6 +92,44 @@ class ImageChoice(Enum):
     SOURCE = "source"
 
 
+@dataclass(frozen=True)
+class Automatic:
+    """Released images if a registry answers, else built here. Decided when first asked, since that needs Docker."""
+
+    versions: Versions
+    extra_artefacts: tuple[Artefact, ...] = ()
+    extra_images: tuple[Image, ...] = ()
+
+    @cached_property
+    def _chosen(self) -> ImageSource:
+        host.prepare()
+        built = SourceBuilt(self.versions, self.extra_artefacts, self.extra_images)
+        # What was built once is used again, whatever a registry says today.
+        if built.is_built() or not registry_answers(self.versions):
+            return built
+        return Released(self.versions, self.extra_artefacts, self.extra_images)
+
+    def node_image(self) -> str:
+        """The name of a kind node image that this machine's Docker has."""
+        return self._chosen.node_image()
+
+    def binary(self, name: str) -> Path:
+        """A program for this machine."""
+        return self._chosen.binary(name)
+
+    def files(self, component: str) -> Path:
+        """The folder with a component's own manifests and scripts."""
+        return self._chosen.files(component)
+
+    def preload(self) -> list[str]:
+        """Images that are loaded into every new node."""
+        return self._chosen.preload()
+
+    def minio_image(self) -> str:
+        """The image of the object stores."""
+        return self._chosen.minio_image()
+
+
 def choose(
     choice: ImageChoice, versions: Versions, artefacts: tuple[Artefact, ...], images: tuple[Image, ...]
 ) -> ImageSource:
@@ -102,10 +140,6 @@ def choose(
         case ImageChoice.SOURCE:
             return SourceBuilt(versions, artefacts, images)
         case ImageChoice.AUTO:
-            built = SourceBuilt(versions, artefacts, images)
-            # What was built once is used again, whatever a registry says today.
-            return (
-                built if built.is_built() or not registry_answers(versions) else Released(versions, artefacts, images)
-            )
+            return Automatic(versions, artefacts, images)
         case _:
             assert_never(choice)
