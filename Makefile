@@ -34,7 +34,9 @@ help: ## this list
 e2e: $(PYTHON) ## the main job
 	$(E2E) --cluster $(CLUSTER) $(ARGS)
 
-test: check ## everything, on a cluster of its own, which is removed afterwards
+test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwards
+	$(PYTHON) -m fixtures prepare
+	$(MAKE) --no-print-directory check
 	$(PYTEST) tests/hostpath $(ARGS)
 	$(E2E) --cluster $(CLUSTER)-test $(ARGS)
 	$(PYTHON) -m fixtures down --cluster $(CLUSTER)-test

@@ -19,6 +19,8 @@ from clusters.command import run_logged
 from clusters.problem import Problem
 
 PACKAGES = ("docker.io", "iptables", "jq")
+TOOLS = {"debootstrap": "debootstrap", "jq": "jq", "xfsprogs": "mkfs.xfs"}
+"""Debian packages beside Docker, each with a program by which its presence is seen."""
 DISK_PEAK_BYTES = 25 * 2**30
 DISK_REST_BYTES = 8 * 2**30
 INOTIFY = {"fs/inotify/max_user_instances": 1024, "fs/inotify/max_user_watches": 524_288}
@@ -36,6 +38,13 @@ def prepare() -> None:
     if why_not:
         _start_docker(why_not)
     _raise_inotify()
+
+
+def install_tools() -> None:
+    """Install the absent ones of `TOOLS` where that is possible: for root on Debian and Ubuntu."""
+    absent = tuple(package for package, program in TOOLS.items() if shutil.which(program) is None)
+    if absent and os.geteuid() == 0 and _is_debian():
+        install(absent)
 
 
 def require_disk(bytes_needed: int, *, why: str) -> None:

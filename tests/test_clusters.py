@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,10 @@ def _node(name: str, pod_cidr: str | None, address: str) -> dict[str, Any]:
 # --- the runtime wrapper ----------------------------------------------------------------------------------------------
 
 
+NEEDS_JQ = pytest.mark.skipif(shutil.which("jq") is None, reason="the wrapper needs jq; `make test` installs it")
+
+
+@NEEDS_JQ
 @pytest.mark.parametrize("command", ["create", "exec"])
 def test_a_capability_that_the_machine_lacks_is_left_out_of_a_container(tmp_path: Path, command: str) -> None:
     process = {

@@ -12,7 +12,6 @@ from clusters.images import digest
 from clusters.problem import Problem
 
 _FOLDER = Path(__file__).parent
-_TOOLS = {"debootstrap": "debootstrap", "xfsprogs": "mkfs.xfs", "jq": "jq"}
 _DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists")
 
 
@@ -38,15 +37,19 @@ def node_tag(suite: str) -> str:
 
 def require_tools() -> None:
     """Install debootstrap where that is possible, else raise `Problem`."""
-    absent = tuple(package for package, program in _TOOLS.items() if shutil.which(program) is None)
     if os.geteuid() != 0:
         raise Problem(
             "images cannot be built from source by this user",
             why="debootstrap makes device files and changes owners, which only root may do",
             remedy="run the same command with sudo, or use --images release where a registry answers",
         )
-    if absent:
-        host.install(absent)
+    host.install_tools()
+    if shutil.which("debootstrap") is None:
+        raise Problem(
+            "images cannot be built from source on this machine",
+            why="there is no debootstrap, and it can be installed on Debian and Ubuntu only",
+            remedy="install debootstrap, or use --images release where a registry answers",
+        )
 
 
 def build(suite: str) -> None:
