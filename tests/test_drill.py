@@ -80,6 +80,9 @@ class World:
     def request_removal(self, app: App) -> None:
         self._forget_everything()
 
+    def await_gone(self, namespace: str) -> None:
+        """A namespace of this world is gone at once."""
+
     def incarnation(self) -> str:
         return str(self.age)
 
