@@ -1,0 +1,70 @@
+"""SC-05: the node under an app stops and returns. Live data are never replaced by a backup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.oracle import Verdict
+from fixtures.scenario import (
+    AppFinds,
+    AppMoved,
+    AppStillHolds,
+    BackUp,
+    Declare,
+    Scenario,
+    StartNode,
+    StopNode,
+    Storage,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from fixtures.drill import Drill
+
+# Generation 2 is in no backup: whoever restores loses it.
+UNSAVED_WRITES = (
+    Declare(),
+    AppFinds(Verdict.EMPTY_LEGITIMATELY),
+    *(Write(generation=1), BackUp()),
+    Write(generation=2),
+)
+
+NODE_STOPPED = Scenario(
+    id="SC-05",
+    name="node loss, replicated volume",
+    storage=Storage.REPLICATED,
+    given=UNSAVED_WRITES,
+    when=(StopNode(),),
+    then=(
+        AppStillHolds(Verdict.INTACT),
+        AppMoved(),
+        StartNode(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
+NODE_RETURNED = Scenario(
+    id="SC-05",
+    name="node loss, returns with its disk",
+    storage=Storage.NODE_LOCAL,
+    given=UNSAVED_WRITES,
+    when=(StopNode(), StartNode()),
+    then=(
+        AppStillHolds(Verdict.INTACT),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
+
+@pytest.mark.scenario(NODE_STOPPED)
+def test_an_app_on_a_replicated_volume_moves_with_its_live_data(drill: Drill) -> None:
+    findings = drill.run(NODE_STOPPED)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(NODE_RETURNED)
+def test_an_app_on_a_node_that_returns_with_its_disk_has_its_live_data(drill: Drill) -> None:
+    findings = drill.run(NODE_RETURNED)
+    assert findings.passed, findings.report()
