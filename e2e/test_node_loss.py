@@ -1,4 +1,4 @@
-"""SC-05: the node under an app stops and returns. Live data are never replaced by a backup."""
+"""SC-05: the node under an app stops, returns, or is lost for good. Live data are never replaced by a backup."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from fixtures.scenario import (
     AppStillHolds,
     BackUp,
     Declare,
+    HistoryIsKept,
+    LoseNode,
+    RemoveApp,
     Scenario,
     StartNode,
     StopNode,
@@ -57,6 +60,20 @@ NODE_RETURNED = Scenario(
     ),
 )
 
+NODE_LOST = Scenario(
+    id="SC-05",
+    name="node loss, lost for good",
+    storage=Storage.NODE_LOCAL,
+    given=UNSAVED_WRITES,
+    when=(LoseNode(), RemoveApp(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        AppMoved(),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
 
 @pytest.mark.scenario(NODE_STOPPED)
 def test_an_app_on_a_replicated_volume_moves_with_its_live_data(drill: Drill) -> None:
@@ -67,4 +84,10 @@ def test_an_app_on_a_replicated_volume_moves_with_its_live_data(drill: Drill) ->
 @pytest.mark.scenario(NODE_RETURNED)
 def test_an_app_on_a_node_that_returns_with_its_disk_has_its_live_data(drill: Drill) -> None:
     findings = drill.run(NODE_RETURNED)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(NODE_LOST)
+def test_an_app_whose_node_is_lost_for_good_comes_back_elsewhere_as_last_backed_up(drill: Drill) -> None:
+    findings = drill.run(NODE_LOST)
     assert findings.passed, findings.report()

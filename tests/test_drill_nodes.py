@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from e2e.test_node_loss import NODE_RETURNED, NODE_STOPPED
+from e2e.test_node_loss import NODE_LOST, NODE_RETURNED, NODE_STOPPED
 from fixtures.report import Outcome
 from tests.world import World, run_in
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fixtures.kube import Seen
     from fixtures.scenario import Scenario
 
-SCENARIOS = (NODE_STOPPED, NODE_RETURNED)
+SCENARIOS = (NODE_STOPPED, NODE_RETURNED, NODE_LOST)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_restore_that_brings_the_live_data_themselves_is_still_a_restore(run: 
     fails(run(Eager(), NODE_STOPPED), "no restore was made")
 
 
-@pytest.mark.parametrize("scenario", [NODE_STOPPED, NODE_RETURNED], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [NODE_STOPPED, NODE_RETURNED, NODE_LOST], ids=lambda scenario: scenario.name)
 def test_a_node_that_goes_on_was_not_stopped(run: Callable[..., Findings], scenario: Scenario) -> None:
     class Alive(World):
         def look(self, kind: Any, name: str) -> Seen:
@@ -77,3 +77,13 @@ def test_an_app_that_stays_where_it_was_has_not_moved(run: Callable[..., Finding
             return replace(super().first_reading(app, wait, since=since), node="worker2")
 
     fails(run(Rooted(), NODE_STOPPED), "the app runs on another node")
+
+
+def test_a_node_whose_volume_is_still_stored_was_not_lost(run: Callable[..., Findings]) -> None:
+    class Kept(World):
+        def destroy_node(self, node: str) -> None:
+            self.ready.discard(node)
+
+    findings = run(Kept(), NODE_LOST)
+    assert findings.outcome is Outcome.INCONCLUSIVE
+    assert "is lost with the volume: no proof" in findings.report()
