@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent / "node"
 # Compressed, because every node of every cluster has a copy; a node unpacks only what it runs.
 _IMPORT = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "--compress-blobs")
+_REPOSITORY = "firedrill/node"
 _ENTRYPOINT = json.dumps(["/usr/local/bin/entrypoint", "/sbin/init"])
 
 
@@ -63,7 +64,7 @@ def key(versions: Versions, recipes: Recipes) -> str:
 
 def tag(versions: Versions, recipes: Recipes) -> str:
     """The name of the node image. It changes with the content, so that a cluster tells whether it is up to date."""
-    return f"firedrill/node:{versions.kubernetes}-{key(versions, recipes)}"
+    return f"{_REPOSITORY}:{versions.kubernetes}-{key(versions, recipes)}"
 
 
 def build(versions: Versions, recipes: Recipes) -> None:
@@ -80,6 +81,7 @@ def build(versions: Versions, recipes: Recipes) -> None:
         change = [f"ENTRYPOINT {_ENTRYPOINT}", "CMD []", f"LABEL {docker.KEY_LABEL}={key(versions, recipes)}"]
         changes = [argument for line in change for argument in ("--change", line)]
         run(["docker", "commit", *changes, container, tag(versions, recipes)], what="keeping the node image")
+        docker.forget_unused(_REPOSITORY, keep=tag(versions, recipes))
     finally:
         subprocess.run(["docker", "rm", "-f", container], capture_output=True, check=False)
 
