@@ -12,7 +12,6 @@ from fixtures.scenario import (
     BackUp,
     Declare,
     HistoryIsKept,
-    LoseClaim,
     LoseCluster,
     LoseNamespace,
     Scenario,
@@ -57,29 +56,10 @@ CLUSTER_LOST = Scenario(
     ),
 )
 
-# The destination of this design restores once. It did so when there was nothing, and hands that out for ever.
-CLAIM_LOST_BESIDE_ITS_DESTINATION = Scenario(
-    id="SC-02",
-    name="control: claim lost, destination kept",
-    given=(
-        Declare(),
-        AppFinds(Verdict.EMPTY_LEGITIMATELY),
-        *(Write(generation=1), BackUp()),
-    ),
-    when=(LoseClaim(), Declare()),
-    then=(AppFinds(Verdict.EMPTY_THROUGH_LOSS),),
-)
-
 
 @pytest.mark.scenario(NAMESPACE_LOST)
 def test_an_app_whose_namespace_is_destroyed_comes_back_as_last_backed_up(drill: Drill) -> None:
     findings = drill.run(NAMESPACE_LOST)
-    assert findings.passed, findings.report()
-
-
-@pytest.mark.scenario(CLAIM_LOST_BESIDE_ITS_DESTINATION)
-def test_a_claim_filled_from_the_image_of_an_older_restore_is_never_called_intact(drill: Drill) -> None:
-    findings = drill.run(CLAIM_LOST_BESIDE_ITS_DESTINATION)
     assert findings.passed, findings.report()
 
 

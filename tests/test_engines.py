@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from clusters.images.recipes import volsync_module
 from clusters.problem import Problem
 from clusters.versions import choose
 from fixtures import wait
+from fixtures.bucket import Bucket
 from fixtures.engines import App, Site, StorageClasses, Store, volsync
 from fixtures.engines.registry import ENGINES, engine
 from fixtures.engines.static import StaticEngine
@@ -226,6 +227,28 @@ def test_a_second_claim_is_filled_by_a_destination_of_its_own(static: StaticEngi
     assert claim is not None
     assert claim["spec"]["dataSourceRef"]["name"] == "proof-dst"
     assert api.get(REPLICATION_DESTINATION, "proof-dst", "shop") is not None
+
+
+def test_a_restore_from_the_off_site_store_opens_that_repository_and_mounts_no_other(
+    static: StaticEngine, api: Api, schemas: Mapping[str, Object]
+) -> None:
+    static.protect(APP, restore_from=Store.OFFSITE)
+    destination = api.get(REPLICATION_DESTINATION, "orders-x1-dst", "shop")
+    assert destination is not None
+    assert destination["spec"]["restic"]["repository"] == "orders-x1-remote-repository"
+    assert "moverVolumes" not in destination["spec"]["restic"]
+    assert not list(faults(destination["spec"], schemas["ReplicationDestination"]["properties"]["spec"]))
+
+
+def test_a_new_size_is_asked_of_claim_and_destination_alike(static: StaticEngine, api: Api) -> None:
+    static.protect(APP)
+    static.protect(replace(APP, capacity="2Gi"))
+    claim = api.get(CLAIM, "orders-x1", "shop")
+    destination = api.get(REPLICATION_DESTINATION, "orders-x1-dst", "shop")
+    assert claim is not None
+    assert destination is not None
+    assert claim["spec"]["resources"]["requests"]["storage"] == "2Gi"
+    assert destination["spec"]["restic"]["capacity"] == "2Gi"
 
 
 def test_a_password_is_not_in_the_text_of_an_app() -> None:
@@ -471,6 +494,29 @@ def test_a_damaged_pack_is_found(repository: Repository, restic: Path, tmp_path:
     pack.chmod(0o600)
     pack.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
     assert repository.damage() is not None
+
+
+def test_a_repository_that_is_destroyed_is_absent_and_its_neighbour_is_not(
+    repository: Repository, restic: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "f").write_bytes(b"1")
+    neighbour = Repository.in_directory(restic, tmp_path / "repository-2", "a password")
+    for each in (repository, neighbour):
+        each.create()
+        take(each, restic, data)
+    repository.destroy()
+    repository.destroy()
+    assert isinstance(repository.restore_points(), Absent)
+    assert isinstance(neighbour.restore_points(), Points)
+
+
+def test_a_repository_in_a_bucket_is_destroyed_by_its_path_alone(restic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deleted: list[str] = []
+    monkeypatch.setattr(Bucket, "delete_prefix", lambda _, prefix: deleted.append(prefix))
+    Repository.in_bucket(restic, Address(), "d1/orders/", "a password").destroy()
+    assert deleted == ["d1/orders/"]
 
 
 def test_a_store_that_does_not_answer_is_unknown(restic: Path) -> None:

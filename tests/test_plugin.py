@@ -16,7 +16,7 @@ from fixtures.oracle import Judgement, Verdict
 from fixtures.plugin import names_scenarios
 from fixtures.progress import FILE, Voice
 from fixtures.report import Outcome
-from fixtures.scenario import AppFinds, Declare, LoseCluster, Scenario
+from fixtures.scenario import AppFinds, Declare, LoseCluster, LoseNode, Scenario, StopNode
 from fixtures.tree import Tree, compare
 from fixtures.wait import Waiting
 from fixtures.workload import Workload
@@ -42,6 +42,7 @@ from fixtures.engines import Variant
 from fixtures.findings import Findings, Judged
 from fixtures.due import Due
 from fixtures.oracle import Judgement, Verdict
+from fixtures.scenario import Storage
 from fixtures.wait import Expired, Waits
 
 pytest_plugins = ["fixtures.plugin"]
@@ -61,13 +62,17 @@ class Stack:
             raise Problem("no cluster", why="it is broken", remedy="mend it")
 
 class Ground:
-    def __init__(self, stack, engine_name, waits):
+    def __init__(self, stack, engine_name, waits, *, storage=Storage.REPLICATED):
+        if storage is not Storage.REPLICATED:
+            note(f"on {storage.value} volumes")
         self.stack = stack
         self.engine = SimpleNamespace(
             name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"},
             install=lambda: None, why_not=lambda: os.environ.get("WHY_NOT"))
     def remove_leftovers(self):
         return os.environ.get("LEFT", "").split()
+    def raise_again(self):
+        note("whole again")
     def request_removal(self, app):
         note("removed")
     def clean(self, app):
@@ -98,10 +103,11 @@ def pytest_plugin_registered(plugin, plugin_name):
 
 TESTS = """
 import pytest
-from fixtures.scenario import LoseCluster, Scenario
+from fixtures.scenario import LoseCluster, LoseNode, Scenario, Storage
 
 def scenario(name, id="SC-01", when=()):
-    return Scenario(id=id, name=name, given=(), when=when, then=())
+    storage = Storage.NODE_LOCAL if LoseNode() in when else Storage.REPLICATED
+    return Scenario(id=id, name=name, given=(), when=when, then=(), storage=storage)
 
 """
 
@@ -199,6 +205,20 @@ def test_whoever_destroys_the_cluster_goes_last(
     tests = drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact part")
     run(tests).assert_outcomes(passed=2)
     assert [line for line in notes(pytester) if line.startswith("ran")] == ["ran intact part", "ran intact whole"]
+
+
+def test_a_cluster_that_lost_a_node_is_whole_again_before_the_next_drill(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    tests = drill_test("intact whole", when="(LoseNode(),)") + drill_test("intact then", when="(LoseCluster(),)")
+    run(tests).assert_outcomes(passed=2)
+    noted = notes(pytester)
+    done = noted[noted.index("on node-local volumes") :]
+    assert done == [
+        "on node-local volumes",
+        *("ran intact whole", "whole again", "removed"),
+        *("ran intact then", "whole again", "removed"),
+    ]
 
 
 def test_what_cannot_be_drilled_is_skipped_with_its_reason(
@@ -304,9 +324,10 @@ def test_the_report_shows_the_first_verdict_that_was_not_promised() -> None:
     assert decisive.judgement.verdict is Verdict.PARTIAL
 
 
-def test_a_scenario_that_loses_the_cluster_needs_all_of_it() -> None:
+def test_a_scenario_that_loses_the_cluster_or_a_node_needs_all_of_it() -> None:
     assert not SCENARIO.needs_whole_cluster
-    assert Scenario(id="x", name="x", given=(), when=(LoseCluster(),), then=()).needs_whole_cluster
+    for loss in (LoseCluster(), LoseNode(), StopNode()):
+        assert Scenario(id="x", name="x", given=(), when=(loss,), then=()).needs_whole_cluster
 
 
 def test_every_damaged_copy_differs_from_the_tree_and_names_how() -> None:

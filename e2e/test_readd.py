@@ -1,0 +1,67 @@
+"""SC-03: an app is removed and comes back, in a cluster and a namespace that go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.oracle import Verdict
+from fixtures.scenario import (
+    AppFinds,
+    BackUp,
+    Declare,
+    HistoryIsKept,
+    LoseClaim,
+    RemoveApp,
+    Scenario,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from fixtures.drill import Drill
+
+APP_REMOVED = Scenario(
+    id="SC-03",
+    name="app re-add, within seconds",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(RemoveApp(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
+# Finding K4 of this design: a destination that lives on has restored once, and hands that out to every later claim.
+CLAIM_LOST_BESIDE_ITS_DESTINATION = Scenario(
+    id="SC-03",
+    name="K4: claim lost, destination kept",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(RemoveApp(), Declare()),
+        AppFinds(Verdict.INTACT),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(LoseClaim(), Declare()),
+    then=(AppFinds(Verdict.STALE),),
+)
+
+
+@pytest.mark.scenario(APP_REMOVED)
+def test_an_app_that_is_removed_and_declared_again_comes_back_as_last_backed_up(drill: Drill) -> None:
+    findings = drill.run(APP_REMOVED)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(CLAIM_LOST_BESIDE_ITS_DESTINATION)
+def test_a_claim_that_is_lost_beside_its_destination_comes_back_as_once_restored(drill: Drill) -> None:
+    findings = drill.run(CLAIM_LOST_BESIDE_ITS_DESTINATION)
+    assert findings.passed, findings.report()

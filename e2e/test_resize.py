@@ -1,0 +1,122 @@
+"""SC-04: a claim grows, in place or as it comes back; it never shrinks in place, nor below what it has to hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.oracle import Verdict
+from fixtures.scenario import (
+    AppFinds,
+    AppStillHolds,
+    BackUp,
+    ClaimIsRefused,
+    Declare,
+    FileSystemFills,
+    GrowClaim,
+    HistoryIsKept,
+    LoseClaim,
+    RemoveApp,
+    RestartApp,
+    Scenario,
+    SecondClaimHolds,
+    ShrinkIsRefused,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from fixtures.drill import Drill
+
+GROWS_IN_PLACE = Scenario(
+    id="SC-04",
+    name="resize, grows in place",
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        FileSystemFills("1Gi"),
+        *(Write(generation=1), BackUp()),
+        Write(generation=2),
+    ),
+    when=(GrowClaim("2Gi"), RestartApp()),
+    then=(
+        AppStillHolds(Verdict.INTACT),
+        FileSystemFills("2Gi"),
+        BackUp(),
+        SecondClaimHolds(Verdict.INTACT),
+        FileSystemFills("2Gi"),
+    ),
+)
+
+RETURNS_LARGER = Scenario(
+    id="SC-04",
+    name="resize, returns larger",
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+    ),
+    when=(RemoveApp(), Declare(capacity="2Gi")),
+    then=(
+        AppFinds(Verdict.INTACT),
+        FileSystemFills("2Gi"),
+        HistoryIsKept(),
+        *(Write(generation=2), BackUp()),
+    ),
+)
+
+# The destination that was kept holds an image of the old size, which a smaller claim cannot take.
+RETURNS_SMALLER = Scenario(
+    id="SC-04",
+    name="resize, returns smaller than its image",
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+    ),
+    when=(LoseClaim(), Declare(capacity="512Mi")),
+    then=(
+        ClaimIsRefused(because="is less than the size"),
+        *(RemoveApp(), Declare(capacity="1Gi")),
+        AppFinds(Verdict.INTACT),
+        FileSystemFills("1Gi"),
+        HistoryIsKept(),
+    ),
+)
+
+SHRINKS_IN_PLACE = Scenario(
+    id="SC-04",
+    name="resize, shrinks in place",
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        Write(generation=2),
+    ),
+    when=(ShrinkIsRefused("512Mi"), RestartApp()),
+    then=(AppStillHolds(Verdict.INTACT), FileSystemFills("1Gi")),
+)
+
+
+@pytest.mark.scenario(GROWS_IN_PLACE)
+def test_a_claim_that_grows_keeps_its_data_and_is_restored_with_its_new_size(drill: Drill) -> None:
+    findings = drill.run(GROWS_IN_PLACE)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(RETURNS_LARGER)
+def test_an_app_that_returns_with_a_larger_claim_can_use_all_of_it(drill: Drill) -> None:
+    findings = drill.run(RETURNS_LARGER)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(RETURNS_SMALLER)
+def test_a_claim_smaller_than_its_image_is_refused_and_the_old_size_is_restored(drill: Drill) -> None:
+    findings = drill.run(RETURNS_SMALLER)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(SHRINKS_IN_PLACE)
+def test_a_claim_cannot_shrink_in_place(drill: Drill) -> None:
+    findings = drill.run(SHRINKS_IN_PLACE)
+    assert findings.passed, findings.report()

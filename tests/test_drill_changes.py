@@ -1,0 +1,192 @@
+"""Drills of apps that return, change their size or lose a store, in a stand-in that can be made to lie."""
+
+# ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from e2e.test_offsite import LOCAL_REPOSITORY_LOST
+from e2e.test_readd import APP_REMOVED, CLAIM_LOST_BESIDE_ITS_DESTINATION
+from e2e.test_resize import GROWS_IN_PLACE, RETURNS_LARGER, RETURNS_SMALLER, SHRINKS_IN_PLACE
+from fixtures.engines import App, Store
+from fixtures.kube import KubeError
+from fixtures.report import Outcome
+from tests.world import EMPTY, World, run_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fixtures.findings import Findings
+    from fixtures.repository import Truth
+    from fixtures.scenario import Scenario
+    from fixtures.tree import Tree
+
+SCENARIOS = (
+    APP_REMOVED,
+    CLAIM_LOST_BESIDE_ITS_DESTINATION,
+    GROWS_IN_PLACE,
+    RETURNS_LARGER,
+    RETURNS_SMALLER,
+    SHRINKS_IN_PLACE,
+    LOCAL_REPOSITORY_LOST,
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
+    return partial(run_in, tmp_path)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_an_honest_engine_passes(run: Callable[..., Findings], scenario: Scenario) -> None:
+    findings = run(World(), scenario)
+    assert findings.passed, findings.report()
+
+
+def fails(findings: Findings, saying: str) -> None:
+    assert findings.outcome is Outcome.FAIL, findings.report()
+    assert saying in findings.report()
+
+
+def test_a_destination_that_restores_afresh_does_not_give_the_finding_k4(run: Callable[..., Findings]) -> None:
+    class Fresh(World):
+        def delete(self, kind: Any, name: str, namespace: str | None = None) -> None:
+            super().delete(kind, name, namespace)
+            self.images.clear()
+
+    fails(run(Fresh(), CLAIM_LOST_BESIDE_ITS_DESTINATION), "promised stale, intact")
+
+
+def test_an_app_that_is_never_gone_was_not_removed(run: Callable[..., Findings]) -> None:
+    class Sticky(World):
+        def remove(self, app: App) -> None:
+            """Something holds it."""
+
+    fails(run(Sticky(), APP_REMOVED), "nothing to be left of the app")
+
+
+@pytest.mark.parametrize("scenario", [GROWS_IN_PLACE, RETURNS_LARGER], ids=lambda scenario: scenario.name)
+def test_a_file_system_that_stays_small_in_a_larger_claim_is_noticed(
+    run: Callable[..., Findings], scenario: Scenario
+) -> None:
+    class Small(World):
+        def _in_its_space(self, claim: str, tree: Tree) -> Tree:
+            self.spans[claim] = "1Gi"
+            return super()._in_its_space(claim, tree)
+
+    fails(run(Small(), scenario), "the file system fills 2Gi")
+
+
+def test_a_file_system_whose_size_nobody_saw_is_not_known_to_fill_its_claim(run: Callable[..., Findings]) -> None:
+    class Unmeasured(World):
+        def _in_its_space(self, claim: str, tree: Tree) -> Tree:
+            return tree
+
+    assert run(Unmeasured(), RETURNS_LARGER).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_claim_that_never_grows_is_a_broken_promise(run: Callable[..., Findings]) -> None:
+    class Stuck(World):
+        def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+            if app.name not in self.claims:
+                super().protect(app, restore_from)
+
+    fails(run(Stuck(), GROWS_IN_PLACE), "the volume of orders to have 2Gi")
+
+
+def test_a_volume_that_is_made_anew_behind_the_same_data_is_not_the_one_the_app_had(
+    run: Callable[..., Findings],
+) -> None:
+    class Swapped(World):
+        def restart(self, app: App) -> None:
+            super().restart(app)
+            self.uids[app.name] = "another"
+
+    fails(run(Swapped(), SHRINKS_IN_PLACE), "the app is on the very volume it had")
+
+
+def test_a_claim_that_may_shrink_in_place_is_noticed(run: Callable[..., Findings]) -> None:
+    class Lax(World):
+        def patch(self, kind: Any, name: str, namespace: str | None, changes: Any) -> None:
+            """Whatever you say."""
+
+    fails(run(Lax(), SHRINKS_IN_PLACE), "it was accepted")
+
+
+def test_an_error_that_is_no_refusal_does_not_show_that_shrinking_is_refused(run: Callable[..., Findings]) -> None:
+    class Ill(World):
+        def patch(self, kind: Any, name: str, namespace: str | None, changes: Any) -> None:
+            raise KubeError("patch", name, 500, "InternalError", "the API server is ill")
+
+    assert run(Ill(), SHRINKS_IN_PLACE).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_smaller_claim_that_waits_without_a_word_is_a_broken_promise(run: Callable[..., Findings]) -> None:
+    class Silent(World):
+        def events(self, namespace: str) -> Any:
+            return []
+
+    fails(run(Silent(), RETURNS_SMALLER), "an event of orders that says that it is less than the size")
+
+
+def test_an_event_of_another_claim_refuses_nothing(run: Callable[..., Findings]) -> None:
+    class Elsewhere(World):
+        def events(self, namespace: str) -> Any:
+            return [{"involvedObject": {"name": "vs-prime-of-another"}, "message": "it is less than the size"}]
+
+    fails(run(Elsewhere(), RETURNS_SMALLER), "an event of orders")
+
+
+def test_a_smaller_claim_that_is_refused_and_bound_all_the_same_is_noticed(run: Callable[..., Findings]) -> None:
+    class Cut(World):
+        def events(self, namespace: str) -> Any:
+            said = super().events(namespace)
+            self.claims |= dict.fromkeys(self.pending, EMPTY)
+            return said
+
+    fails(run(Cut(), RETURNS_SMALLER), "the claim is refused")
+
+
+def test_a_restore_point_that_is_touched_while_a_claim_is_refused_is_noticed(run: Callable[..., Findings]) -> None:
+    class Tidy(World):
+        def events(self, namespace: str) -> Any:
+            self.points.clear()
+            return super().events(namespace)
+
+    fails(run(Tidy(), RETURNS_SMALLER), "no restore point was touched")
+
+
+def test_a_repository_that_survives_was_not_lost(run: Callable[..., Findings]) -> None:
+    class Kept(World):
+        def _destroy(self, store: Store) -> None:
+            """It is still there."""
+
+    fails(run(Kept(), LOCAL_REPOSITORY_LOST), "the repository in the local store is lost")
+
+
+def test_an_engine_that_only_knows_the_near_store_brings_nothing_back_from_afar(run: Callable[..., Findings]) -> None:
+    class Near(World):
+        def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+            super().protect(app)
+
+    fails(run(Near(), LOCAL_REPOSITORY_LOST), "promised intact, empty-through-loss")
+
+
+def test_an_older_generation_from_afar_is_stale(run: Callable[..., Findings]) -> None:
+    class Late(World):
+        def _restore_points(self, store: Store) -> Truth:
+            points = super()._restore_points(store)
+            self.oldest_far = getattr(self, "oldest_far", None) or (self.far[0] if self.far else None)
+            return points
+
+        def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+            newest = self.far
+            self.far = [self.oldest_far] if restore_from is Store.OFFSITE and self.oldest_far else newest
+            super().protect(app, restore_from)
+            self.far = newest
+
+    fails(run(Late(), LOCAL_REPOSITORY_LOST), "promised intact, stale")

@@ -1,0 +1,316 @@
+"""A stand-in for the cluster and everything a drill calls, which can be made to lie."""
+
+# ruff: noqa: ARG002 - the stand-in has the signatures of what it stands in for, and needs less
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fixtures.app import FirstReading
+from fixtures.drill import Drill
+from fixtures.engines import App, Child, Store, Variant, child
+from fixtures.entry import Space
+from fixtures.history import Evidence
+from fixtures.kube import CLAIM, NODE, VOLUME, KubeError, Seen, bytes_of
+from fixtures.ledger import Ledger
+from fixtures.repository import Absent, Points, RestorePoint, Retention, Truth
+from fixtures.tree import Tree
+from fixtures.wait import Waits
+from fixtures.workload import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableSequence
+    from pathlib import Path
+
+    from fixtures.findings import Findings
+    from fixtures.scenario import Scenario
+    from fixtures.workload import Generation
+
+NONCE = "nonce-of-this-run"
+EMPTY = Tree.of([])
+
+
+def run_in(folder: Path, world: World, scenario: Scenario) -> Findings:
+    """What a drill of the scenario finds in this world, with a small volume."""
+    app = App(name="orders", namespace="shop", drill="d", repository_password="-")  # noqa: S106
+    world.store = folder / "store"
+    with Ledger.start(folder / "drill", run="r", seed=1, nonce=NONCE, versions={}) as ledger:
+        drill = Drill(world, ledger, app, nonce=NONCE, seed=1, say=lambda _: None)  # type: ignore[arg-type]
+        return drill.run(replace(scenario, data=Workload(files=3, large_files=0)))
+
+
+@dataclass
+class World:
+    """A cluster, the stores beside it, and everything a drill calls: ground, kube, engine and pods in one.
+
+    Backups and restores copy trees. The knobs make it lie: `restores` changes what a restore brings, `keeps` which
+    restore points stay when the cluster or namespace is lost, `backs_up` whether a backup leaves a restore point.
+    """
+
+    restores: Callable[[Tree], Tree] = lambda tree: tree
+    keeps: Callable[[list[RestorePoint]], list[RestorePoint]] = lambda points: points
+    backs_up: bool = True
+    poisons: bool = False
+    loses_volumes: bool = True
+    populates: bool = True
+    answers: bool = True
+    points: list[RestorePoint] = field(default_factory=list)
+    far: list[RestorePoint] = field(default_factory=list)
+    content: dict[str, Tree] = field(default_factory=dict)
+    claims: dict[str, Tree] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
+    uids: dict[str, str] = field(default_factory=dict)
+    requested: dict[str, str] = field(default_factory=dict)
+    spans: dict[str, str] = field(default_factory=dict)
+    images: dict[str, tuple[str, str | None, datetime, str]] = field(default_factory=dict)
+    volumes: set[str] = field(default_factory=set)
+    age: int = 1
+    seen_first: Tree = EMPTY
+    node: str = "worker"
+    ready: set[str] = field(default_factory=lambda: {"worker", "worker2"})
+    store: Path | None = None
+
+    def __post_init__(self) -> None:
+        self.kube = self.engine = self.cluster = self
+        self.pods = Pods(self)
+        self.waits = Waits.load(clock=SimpleNamespace(now_s=self._now_s, sleep=self._sleep))
+        self.name, self.variant = "stand-in", Variant.FAITHFUL
+        self._passed_s = 0.0
+
+    def _now_s(self) -> float:
+        return self._passed_s
+
+    def _sleep(self, seconds: float) -> None:
+        self._passed_s += seconds
+
+    # --- ground and cluster ---
+
+    def request_removal(self, app: App) -> None:
+        self._forget_everything()
+
+    def await_gone(self, namespace: str) -> None:
+        """A namespace of this world is gone at once."""
+
+    def await_components(self) -> None:
+        """Nothing has to start here."""
+
+    def await_pods_off(self, node: str) -> None:
+        """The taint is obeyed at once."""
+
+    def incarnation(self) -> str:
+        return str(self.age)
+
+    def destroy(self) -> str:
+        self._forget_everything()
+        return "all machines destroyed"
+
+    def raise_again(self) -> None:
+        self.age += 1
+
+    def stop_node(self, node: str) -> None:
+        self.ready.discard(node)
+
+    def start_node(self, node: str) -> None:
+        self.ready.add(node)
+
+    def destroy_node(self, node: str) -> None:
+        self.ready.discard(node)
+        if self.store is not None and self.loses_volumes:
+            shutil.rmtree(self.store / "csi" / "nodes" / node)
+
+    def _forget_everything(self) -> None:
+        self.claims.clear()
+        self.pending.clear()
+        self.images.clear()
+        self.points = self.keeps(self.points)
+        if self.loses_volumes:
+            self.volumes.clear()
+
+    # --- kube ---
+
+    def apply(self, body: Any) -> None:
+        del body
+
+    def get(self, kind: Any, name: str, namespace: str | None = None) -> Any:
+        if kind == NODE:
+            return self.look(NODE, name).item
+        if kind == VOLUME:
+            affinity = {"nodeSelectorTerms": [{"matchExpressions": [{"values": [self.node]}]}]}
+            spec = {"nodeAffinity": {"required": affinity}, "csi": {"volumeHandle": name}}
+            return {"metadata": {"name": name}, "spec": spec} if name in self.volumes else None
+        assert kind == CLAIM
+        if name not in self.claims and name not in self.pending:
+            return None
+        requests = {"resources": {"requests": {"storage": self.requested[name]}}}
+        bound = {"volumeName": f"pv-{name}"} if name in self.claims else {}
+        status = {"phase": "Bound", "capacity": {"storage": self.requested[name]}} if bound else {"phase": "Pending"}
+        return {"metadata": {"name": name, "uid": self.uids[name]}, "spec": {**bound, **requests}, "status": status}
+
+    def look(self, kind: Any, name: str) -> Seen:
+        if kind == NODE:
+            ready = {"type": "Ready", "status": "True" if name in self.ready else "Unknown"}
+            return Seen({"metadata": {"name": name}, "status": {"conditions": [ready]}})
+        return Seen({"metadata": {"name": name}} if kind == VOLUME and name in self.volumes else None)
+
+    def delete(self, kind: Any, name: str, namespace: str | None = None) -> None:
+        if kind == VOLUME:
+            self.volumes.discard(name)
+        elif kind == CLAIM:
+            self.claims.pop(name, None)
+            self.pending.pop(name, None)
+            if self.loses_volumes:
+                self.volumes.discard(f"pv-{name}")
+
+    def patch(self, kind: Any, name: str, namespace: str | None, changes: Any) -> None:
+        if kind == CLAIM:
+            size = changes["spec"]["resources"]["requests"]["storage"]
+            if bytes_of(size) < bytes_of(self.requested[name]):
+                raise KubeError("patch", name, 422, "Invalid", "field can not be less than status.capacity")
+            self.requested[name] = size
+
+    def list(self, kind: Any, namespace: str | None = None, *, labels: Any = None) -> Any:
+        if kind == VOLUME and labels is None:
+            return [self.get(VOLUME, name) for name in self.volumes]
+        if kind != CLAIM:
+            return []
+        return [{"kind": "PersistentVolumeClaim", "metadata": {"name": name}} for name in self.claims | self.pending]
+
+    def events(self, namespace: str) -> Any:
+        return [
+            {"involvedObject": {"name": f"vs-prime-{self.uids[claim]}"}, "message": message}
+            for claim, message in self.pending.items()
+        ]
+
+    # --- engine ---
+
+    def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+        if not self.answers:
+            raise KubeError("apply", "claim", 500, "InternalError", "the API server is ill")
+        if app.name in self.claims:
+            self.requested[app.name] = app.capacity
+        else:
+            self._fill(app.name, app.capacity, restore_from)
+
+    def _fill(self, claim: str, capacity: str = "1Gi", store: Store = Store.LOCAL) -> None:
+        points = self._points_in(store)
+        if claim not in self.images:  # a destination restores once
+            newest = points[-1] if points else None
+            self.images[claim] = (f"image-{uuid4()}", newest.id if newest else None, datetime.now(UTC), capacity)
+        _, point, _, size = self.images[claim]
+        self.uids[claim] = str(uuid4())
+        self.requested[claim] = capacity
+        if bytes_of(capacity) < bytes_of(size):
+            self.pending[claim] = f"requested volume size {capacity} is less than the size {size} of its image"
+            return
+        self.spans[claim] = capacity
+        self.claims[claim] = self.restores(self.content[point]) if point else EMPTY
+        self.volumes.add(f"pv-{claim}")
+        self.node = max(self.ready)
+        if self.store is not None:
+            (self.store / "csi" / "nodes" / self.node / "vols" / f"pv-{claim}").mkdir(parents=True, exist_ok=True)
+        if self.poisons and self.age > 1:
+            self._point(EMPTY)
+
+    def remove(self, app: App) -> None:
+        self.delete(CLAIM, app.name)
+        self.images.pop(app.name, None)
+
+    def back_up_now(self, app: App, store: Store) -> datetime:
+        copied_at = datetime.now(UTC)
+        if self.backs_up:
+            self._point(self.claims[app.name], store)
+        return copied_at
+
+    def _points_in(self, store: Store) -> MutableSequence[RestorePoint]:
+        return self.points if store is Store.LOCAL else self.far
+
+    def _point(self, tree: Tree, store: Store = Store.LOCAL) -> None:
+        point = RestorePoint(datetime.now(UTC), uuid4().hex * 2, "volsync", ("/data",), len(tree.entries), 1)
+        self.content[point.id] = tree
+        points = self._points_in(store)
+        points[:] = Retention(hourly=24, daily=7).survivors([*points, point])
+
+    def await_quiet(self, app: App) -> None:
+        """Nothing moves here by itself."""
+
+    def restore_into_second_claim(self, app: App, claim: str) -> None:
+        self._fill(claim, app.capacity)
+
+    def remove_second_claim(self, app: App, claim: str) -> None:
+        del self.claims[claim]
+
+    def evidence(self, app: App, claim: str) -> Evidence:
+        image, point, created_at, _ = self.images[claim]
+        origin = image if self.populates else None
+        return Evidence(origin, image, created_at, point[:8] if point else None)
+
+    def repository(self, app: App, store: Store) -> Any:
+        return SimpleNamespace(
+            restore_points=lambda: self._restore_points(store),
+            paths_in=lambda point: self.content[point].entries,
+            destroy=lambda: self._destroy(store),
+        )
+
+    def _destroy(self, store: Store) -> None:
+        self._points_in(store).clear()
+
+    def _restore_points(self, store: Store) -> Truth:
+        points = self._points_in(store)
+        return Points(tuple(points)) if points else Absent("nothing was ever backed up")
+
+    def retention(self, store: Store) -> Retention:
+        return Retention(hourly=24, daily=7)
+
+    def children(self, app: App) -> tuple[Child, ...]:
+        return (child(CLAIM, app.name),)
+
+    # --- pods ---
+
+    def prepare(self, app: App) -> None:
+        """The agent needs no folder here."""
+
+    def declare(self, app: App, first_run: Generation) -> None:
+        if app.name not in self.claims:
+            return
+        self.seen_first = self.claims[app.name]
+        if not self.seen_first.entries:
+            self.claims[app.name] = first_run.tree()
+
+    def first_reading(self, app: App, wait: Any, *, since: datetime | None = None) -> FirstReading:
+        if since is not None:  # the app has come up again
+            self.seen_first = self.claims[app.name]
+            self.node = self.node if self.node in self.ready else max(self.ready)
+        return FirstReading(self._in_its_space(app.name, self.seen_first), datetime.now(UTC), self.node)
+
+    def node_of(self, app: App) -> str:
+        return self.node
+
+    def restart(self, app: App) -> None:
+        self.spans[app.name] = self.requested[app.name]
+
+    def write(self, app: App, generation: Generation) -> None:
+        self.claims[app.name] = generation.tree()
+
+    def observe_claim(self, app: App, claim: str, wait: Any) -> Tree:
+        return self._in_its_space(claim, self.claims[claim])
+
+    def _in_its_space(self, claim: str, tree: Tree) -> Tree:
+        space = Space(size_bytes=bytes_of(self.spans[claim]) * 95 // 100, used_bytes=0, inodes_used=0)
+        return Tree.of(tree.entries.values(), replace(tree.header, space=space))
+
+
+class Pods:
+    """The pods of a world: all of them are its own, but removing them leaves the rest of the app."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world, name)
+
+    def remove(self, app: App) -> None:
+        """The app itself leaves nothing."""
