@@ -9,13 +9,14 @@ VOLSYNC ?=
 RUN ?=
 
 PYTHON := .venv/bin/python
-VERSIONS := $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
+IMAGES ?= auto
+VERSIONS := --images $(IMAGES) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
 # One test at a time to each worker: the last one takes the cluster apart and must not wait in front of another.
 E2E := $(PYTEST) e2e -n $(WORKERS) --maxschedchunk 1 --engine $(ENGINE) $(VERSIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e test check unit up down status bench judge lock clean
+.PHONY: help e2e test check up down status bench report judge lock clean
 
 help: ## this list
 	@echo "make e2e     bring everything up, run every scenario, print the table of verdicts"
@@ -25,10 +26,11 @@ help: ## this list
 	@echo "make status  what is there and what is not"
 	@echo "make down    remove the cluster, its stores and its files, and nothing else"
 	@echo "make bench   times of each phase, printed and written to runs/bench.json"
+	@echo "make report  make the page of an earlier run again: make report RUN=runs/..."
 	@echo "make judge   judge an earlier run again, without a cluster: make judge RUN=runs/..."
 	@echo "make clean   remove everything that was built and cached"
 	@echo
-	@echo "Options: CLUSTER=name ENGINE=static KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 WORKERS=2 ARGS='any pytest options'"
+	@echo "Options: CLUSTER=name ENGINE=static KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 IMAGES=auto WORKERS=2 ARGS='any pytest options'"
 	@echo "pytest options of firedrill: $(PYTEST) --help, section firedrill"
 
 e2e: $(PYTHON) ## the main job
@@ -52,6 +54,9 @@ up down status: $(PYTHON)
 
 bench: $(PYTHON)
 	@$(PYTHON) -m fixtures.bench --cluster $(CLUSTER) $(VERSIONS)
+
+report: $(PYTHON)
+	@$(PYTHON) -m fixtures.page $(RUN)
 
 judge: $(PYTHON)
 	@$(PYTHON) -m fixtures.oracle $(RUN)

@@ -78,3 +78,15 @@ def containers(label: str) -> list[str]:
         ["docker", "ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}"], what="listing containers"
     )
     return listed.split()
+
+
+def forget_unused(repository: str, *, keep: str) -> None:
+    """Remove the images of a repository of ours but one, and what rebuilding left without a name.
+
+    Images that a container uses stay: Docker refuses to remove them.
+    """
+    listed = run(["docker", "image", "ls", repository, "--format", "{{.Repository}}:{{.Tag}}"], what="listing images")
+    for reference in listed.split():
+        if reference != keep:
+            subprocess.run(["docker", "image", "rm", reference], capture_output=True, check=False)
+    run(["docker", "image", "prune", "--force", "--filter", f"label={KEY_LABEL}"], what="removing nameless images")

@@ -28,6 +28,7 @@ INOTIFY = {"fs/inotify/max_user_instances": 1024, "fs/inotify/max_user_watches":
 _DAEMON_CONFIG = Path("/etc/docker/daemon.json")
 _RUNTIME = Path("/usr/local/lib/firedrill/runc")
 _DAEMON_DEADLINE_S = 60
+_DAEMON_STARTS_S = 2
 # Linux numbers capabilities; only those are named here that a container engine asks for and a machine may lack.
 _CAPABILITIES = {24: "CAP_SYS_RESOURCE"}
 
@@ -129,19 +130,21 @@ def _launch_daemon() -> None:
     say(f"starting dockerd (log: {log})")
     _forget_dead_daemon()
     with log.open("ab") as sink:
-        # A session of its own: Ctrl-C in this terminal is meant for firedrill, not for the daemon.
-        daemon = subprocess.Popen(
-            ["dockerd"], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, close_fds=True
-        )
-    deadline_s = time.monotonic() + _DAEMON_DEADLINE_S
-    while time.monotonic() < deadline_s:
+        # Nobody's child, in a session of its own: Ctrl-C in this terminal is meant for firedrill, not for the daemon.
+        subprocess.run(["setsid", "--fork", "dockerd"], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, check=True)
+    started_s = time.monotonic()
+    while time.monotonic() - started_s < _DAEMON_DEADLINE_S:
         if docker.answers():
             return
-        if daemon.poll() is not None:
+        if time.monotonic() - started_s > _DAEMON_STARTS_S and not _runs("dockerd"):
             break
         time.sleep(0.3)  # below fixtures, so without fixtures.wait
     tail = "\n        ".join(log.read_text(errors="replace").splitlines()[-8:])
     raise Problem("dockerd does not start", why=tail, remedy=f"read {log}, then run `dockerd` yourself")
+
+
+def _runs(program: str) -> bool:
+    return any(_name(int(entry.name)) == program for entry in Path("/proc").iterdir() if entry.name.isdecimal())
 
 
 def _forget_dead_daemon() -> None:
@@ -152,12 +155,19 @@ def _forget_dead_daemon() -> None:
 
 
 def _is_daemon(pid_file: Path) -> bool:
+    text = pid_file.read_text().strip()
+    return text.isdecimal() and _name(int(text)) in {"dockerd", "containerd"}
+
+
+def _name(process: int) -> str:
+    """The name of a process; empty for one that is gone or, killed, waits to be reaped."""
     try:
         # "number (name) state ...", see proc_pid_stat(5).
-        _, name, state = Path(f"/proc/{int(pid_file.read_text())}/stat").read_text().split()[:3]
-    except (OSError, ValueError):
-        return False
-    return name in {"(dockerd)", "(containerd)"} and state != "Z"  # one that was killed may still wait to be reaped
+        text = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return ""
+    name, _, rest = text[text.index("(") + 1 :].rpartition(")")
+    return "" if rest.split()[0] == "Z" else name
 
 
 def _raise_inotify() -> None:

@@ -86,6 +86,8 @@ class KindCluster:
 
     def down(self) -> None:
         """Remove the cluster and its folder. Nothing is done if there is none."""
+        if self._note() is not None:
+            host.prepare()  # a Docker that sleeps would bring the nodes back one day
         self._refuse_strangers()
         if docker.answers():
             self._delete()

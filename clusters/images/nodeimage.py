@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from clusters.versions import Versions
 
 _FOLDER = Path(__file__).parent / "node"
+# Compressed, because every node of every cluster has a copy; a node unpacks only what it runs.
+_IMPORT = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "--compress-blobs")
+_REPOSITORY = "firedrill/node"
 _ENTRYPOINT = json.dumps(["/usr/local/bin/entrypoint", "/sbin/init"])
 
 
@@ -55,12 +58,13 @@ def key(versions: Versions, recipes: Recipes) -> str:
     node_parts = parts(recipes)
     base = rootfs.base_key(versions.debian)
     inside = (key for image in recipes.images for key in (image.reference, image.key(base)))
-    return digest.of_texts(_dockerfile(versions, node_parts), BASE_REFERENCE, *(p.key for p in node_parts), *inside)
+    made = (_dockerfile(versions, node_parts), *_IMPORT, BASE_REFERENCE)
+    return digest.of_texts(*made, *(p.key for p in node_parts), *inside)
 
 
 def tag(versions: Versions, recipes: Recipes) -> str:
     """The name of the node image. It changes with the content, so that a cluster tells whether it is up to date."""
-    return f"firedrill/node:{versions.kubernetes}-{key(versions, recipes)}"
+    return f"{_REPOSITORY}:{versions.kubernetes}-{key(versions, recipes)}"
 
 
 def build(versions: Versions, recipes: Recipes) -> None:
@@ -77,6 +81,7 @@ def build(versions: Versions, recipes: Recipes) -> None:
         change = [f"ENTRYPOINT {_ENTRYPOINT}", "CMD []", f"LABEL {docker.KEY_LABEL}={key(versions, recipes)}"]
         changes = [argument for line in change for argument in ("--change", line)]
         run(["docker", "commit", *changes, container, tag(versions, recipes)], what="keeping the node image")
+        docker.forget_unused(_REPOSITORY, keep=tag(versions, recipes))
     finally:
         subprocess.run(["docker", "rm", "-f", container], capture_output=True, check=False)
 
@@ -86,7 +91,7 @@ def _preload(container: str, empty: str, references: list[str]) -> None:
     run([*start, "--entrypoint", "/usr/bin/containerd", empty], what="starting containerd in the node image")
     wait = "for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1"
     run(["docker", "exec", container, "sh", "-c", wait], what="waiting for containerd in the node image")
-    load = ["docker", "exec", "-i", container, "ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "-"]
+    load = ["docker", "exec", "-i", container, *_IMPORT, "-"]
     pipe(["docker", "save", *references], load, what="loading the component images into the node image")
     run_logged(
         ["docker", "exec", container, "ctr", "--namespace=k8s.io", "images", "ls"],

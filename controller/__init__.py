@@ -1,0 +1,1 @@
+"""The reference controller. Others may import `controller.contract` and nothing else of it."""

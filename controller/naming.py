@@ -1,0 +1,103 @@
+"""Names of everything that is made for a claim, and where its backups lie. Deterministic; no two claims share one.
+
+Limits that shape the names (Kubernetes and VolSync 0.16.0, internal/controller/utils/utils.go): names of objects have
+at most 253 characters, names of Jobs 63. VolSync calls its Jobs `volsync-src-<source>` and `volsync-dst-<destination>`,
+and cuts longer names to a prefix and a 32-bit checksum, which two claims may share. So a child has at most 51.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Final
+
+CHILD_NAME_CHARACTERS_MAX: Final = 63 - len("volsync-src-")
+# What people may read of a claim's name. Short enough that it cannot hold another claim's whole prefix, which has a
+# letter, a hyphen and 13 characters at least: so no child of `a-<key of a>-x` looks like one of `a`.
+_READABLE_CHARACTERS: Final = 14
+_CLAIM_CHARACTERS: Final = 13  # 65 bits
+_INCARNATION_CHARACTERS: Final = 8  # 40 bits, among the incarnations of one claim
+_DESTINATION_ROLE: Final = "dst"
+
+
+def claim_key(namespace: str, claim: str) -> str:
+    """13 characters that stand for one claim; a slash cannot occur in either name, so `a-b`/`c` is not `a`/`b-c`."""
+    return _digest(f"{namespace}/{claim}", _CLAIM_CHARACTERS)
+
+
+def incarnation(nonce: str) -> str:
+    """8 characters for one life of a claim: from the uid of the claim, or of the request that creates it."""
+    return _digest(nonce, _INCARNATION_CHARACTERS)
+
+
+def child_prefix(namespace: str, claim: str) -> str:
+    """What the names of all children of a claim begin with, in all its lives, and those of no other claim."""
+    readable = claim[:_READABLE_CHARACTERS].replace(".", "-").rstrip("-")
+    return f"{readable}-{claim_key(namespace, claim)}-"
+
+
+def destination(namespace: str, claim: str, life: str) -> str:
+    """The ReplicationDestination that restores one life (see `incarnation`) of a claim."""
+    return f"{child_prefix(namespace, claim)}{life}-{_DESTINATION_ROLE}"
+
+
+def source(namespace: str, claim: str, life: str, repository: str) -> str:
+    """The ReplicationSource that backs up one life of a claim to one repository."""
+    return f"{child_prefix(namespace, claim)}{life}-{repository}"
+
+
+def credentials(namespace: str, claim: str, life: str, repository: str) -> str:
+    """The Secret of one repository of a claim. Secrets and sources may bear one name: they are of different kinds."""
+    return source(namespace, claim, life, repository)
+
+
+def is_destination(namespace: str, claim: str, name: str) -> bool:
+    """Whether this is the name of a destination of this claim, in whichever of its lives."""
+    prefix = child_prefix(namespace, claim)
+    life = name.removeprefix(prefix).removesuffix(f"-{_DESTINATION_ROLE}")
+    return name == f"{prefix}{life}-{_DESTINATION_ROLE}" and len(life) == _INCARNATION_CHARACTERS
+
+
+def destination_job(name: str) -> str:
+    """The mover Job of a destination."""
+    return f"volsync-dst-{name}"
+
+
+def source_job(name: str) -> str:
+    """The mover Job of a source."""
+    return f"volsync-src-{name}"
+
+
+def image_prefix(name: str) -> str:
+    """What the volume snapshots of a destination's images begin with; a time of 14 digits follows."""
+    return f"volsync-{name}-dest-"
+
+
+def is_mover_pod(namespace: str, claim: str, pod: str) -> bool:
+    """Whether a pod of this name can only be a mover of this claim: `<Job>-<5 characters>`."""
+    prefix = child_prefix(namespace, claim)
+    return pod.startswith((source_job(prefix), destination_job(prefix)))
+
+
+def repository_path(prefix: str, namespace: str, claim: str) -> str:
+    """Where the repository of a claim lies in its bucket, without outer slashes: `[<prefix>/]<namespace>/<claim>`.
+
+    restic's repositories must not be shared, and neither name can hold a slash: exactly two parts follow the prefix, so
+    no path is another's, or lies within another's. A listing must end it with a slash (`path` also matches `path2/`).
+    """
+    return "/".join(part for part in (prefix.strip("/"), namespace, claim) if part)
+
+
+def known_path(prefix: str, namespace: str, claim: str) -> str:
+    """The object that says that this claim has had a restore point; no namespace begins with a dot."""
+    return "/".join(part for part in (prefix.strip("/"), ".firedrill", "known", namespace, claim) if part)
+
+
+def marker_path(prefix: str) -> str:
+    """The object that tells a new store from a wrong one."""
+    return "/".join(part for part in (prefix.strip("/"), ".firedrill", "store") if part)
+
+
+def _digest(text: str, characters: int) -> str:
+    digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
+    return digest[:characters]

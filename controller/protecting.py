@@ -1,0 +1,179 @@
+"""A claim is settled: it gets its backups, and they are watched. Branches 60 to 73.
+
+What VolSync reports of itself is used to know whether a mover runs, never whether a backup exists: after a failed one
+the status keeps the last success, and the backup of an empty volume succeeds without a restore point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from controller import children, locks, resources, say
+from controller.branch import Branch
+from controller.contract import Reason, Repo
+from controller.lifecycle import Stage
+from controller.model import Absent, Create, Exists, Kind, RemoveLock, Replace, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from controller.intent import Intent
+    from controller.model import Child, Claim, Decision, Object, World, Write
+    from controller.settings import Settings, Tier
+
+_STAGE = Stage.PROTECTED
+
+
+def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
+    """What to do about a settled claim that asks for backups."""
+    destinations = [child for child in children.of_claim(world) if child.kind is Kind.DESTINATION]
+    if leftovers := children.removal(destinations) + children.leftover_images(world):
+        message = "the volume is filled; what it was restored through is removed"
+        return say.again(Branch.CLEAR_RESTORE, _STAGE, Reason.CONVERGING, message, leftovers)
+    if world.platform:
+        message = f"cannot be backed up: {'; '.join(world.platform)}"
+        return say.attention(Branch.PLATFORM_MISSING, _STAGE, Reason.REPORTED, message)
+    tiers = {Repo.LOCAL: wanted.tier, **({Repo.REMOTE: settings.remote} if wanted.remote else {})}
+    if unwanted := _unwanted(claim, world, tiers):
+        message = "removing what backs it up to a repository that is not asked for"
+        return say.again(Branch.REMOVE_SOURCE, _STAGE, Reason.CONVERGING, message, unwanted)
+    plan = _plan(wanted, claim, world, settings, tiers)
+    return _converge(plan) or _locks(world, now) or _held_up(plan) or _watch(wanted, claim, world, tiers, now)
+
+
+def is_syncing(source: Child) -> bool:
+    """Whether VolSync says that a sync runs, or fails again and again: it does not tell the one from the other."""
+    return bool(source.status.get("lastSyncStartTime"))
+
+
+def _unwanted(claim: Claim, world: World, repos: Iterable[Repo]) -> tuple[Write, ...]:
+    wanted = {children.source_name(claim, repo) for repo in repos}
+    return children.removal(child for child in children.of_claim(world) if child.name not in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be written, which credentials are missing, and which sources cannot be changed now."""
+
+    writes: tuple[Write, ...]
+    missing: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos: Iterable[Repo]) -> _Plan:
+    """Make and heal. A repository without credentials holds up no other."""
+    writes: list[Write] = []
+    missing: list[str] = []
+    waiting: list[str] = []
+    for repo in repos:
+        credentials = children.credentials(claim, repo, world, settings)
+        if isinstance(credentials, children.NotReady):
+            writes += credentials.writes
+            missing.append(credentials.why)
+            continue
+        writes += credentials
+        body = children.source(claim, repo, wanted, settings)
+        found = children.find(world, Kind.SOURCE, body["metadata"]["name"])
+        if found is None:
+            writes += children.as_made(Kind.SOURCE, body, claim, world)
+            continue
+        body = resources.with_trigger(body, _trigger(found, body["spec"]["trigger"], wanted.back_up_now))
+        if children.is_made_as(found, body, claim):
+            continue
+        now_possible = resources.with_trigger(body, found.content.get("trigger") or {}) if is_syncing(found) else body
+        if children.is_made_as(found, now_possible, claim) or _writes(found, world):
+            waiting.append(found.name)
+        else:
+            writes.append(Replace(Kind.SOURCE, found.name, now_possible, found.version))
+    return _Plan(tuple(writes), tuple(missing), tuple(waiting))
+
+
+def _converge(plan: _Plan) -> Decision | None:
+    if any(isinstance(write, Create) for write in plan.writes):
+        return say.again(Branch.MAKE_CHILDREN, _STAGE, Reason.CONVERGING, "making what backs it up", plan.writes)
+    if plan.writes:
+        message = "putting right what backs it up"
+        return say.again(Branch.HEAL_CHILDREN, _STAGE, Reason.CONVERGING, message, plan.writes)
+    return None
+
+
+def _held_up(plan: _Plan) -> Decision | None:
+    if plan.missing:
+        message = f"cannot be backed up: {'; '.join(plan.missing)}"
+        return say.attention(Branch.CREDENTIALS_MISSING, _STAGE, Reason.REPORTED, message)
+    if plan.waiting:
+        message = f"a change of {', '.join(plan.waiting)} waits until the backup that runs has ended"
+        return say.wait(Branch.CHANGE_WAITS, _STAGE, Reason.CONVERGING, message)
+    return None
+
+
+def _trigger(found: Child, schedule: Object, token: str | None) -> Object:
+    """What the trigger of a source should be: its schedule, and a backup on request until that is done.
+
+    A trigger that stays set silences the schedule. One that is changed while a sync runs is acknowledged by that sync,
+    whose data are older than the request (both seen on a cluster): so `_plan` leaves it alone until the sync has ended.
+    """
+    if token is None or found.status.get("lastManualSync") == token:
+        return schedule
+    return {**schedule, "manual": token}
+
+
+def _writes(found: Child, world: World) -> bool:
+    """Whether a mover writes that a change would disturb: its Job is made anew, beside the pod that still runs.
+
+    The mover of a paused source is gone or going, and its sync never ends by itself.
+    """
+    return not found.content.get("paused") and any(mover.owner == found.name for mover in world.movers)
+
+
+def _locks(world: World, now: datetime) -> Decision | None:
+    """Before anything that waits for a sync to end: under a lock that was left behind, none ever does."""
+    for lock in world.locks:
+        match locks.classify(lock, world, now):
+            case locks.Abandoned(why):
+                message = f"removing the lock {lock.id}, under which no old restore point is forgotten: {why}"
+                writes = [RemoveLock(lock.repo, lock.id)]
+                return say.wait(Branch.LOCK_ABANDONED, _STAGE, Reason.REPORTED, message, writes)
+            case locks.InDoubt(why):
+                message = f"the lock {lock.id} was left behind: {why}; make sure that nobody writes, then remove it"
+                return say.attention(Branch.LOCK_IN_DOUBT, _STAGE, Reason.REPORTED, message)
+            case locks.InUse():
+                continue
+    return None
+
+
+def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier], now: datetime) -> Decision:
+    """Everything is as it should be; is it well?"""
+    sources = [(repo, children.find(world, Kind.SOURCE, children.source_name(claim, repo))) for repo in tiers]
+    if any(found is not None and "manual" in found.content["trigger"] for _, found in sources):
+        message = f"backing up on request ({wanted.back_up_now}); the schedule rests meanwhile"
+        return say.wait(Branch.BACKUP_ON_REQUEST, _STAGE, Reason.PROTECTED, message)
+    for repo, found in sources:
+        if found is not None and (complaint := _complaint(repo, tiers[repo], found, world, now)):
+            return complaint
+    return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, f"backed up by tier {wanted.tier_name}")
+
+
+def _complaint(repo: Repo, tier: Tier, source: Child, world: World, now: datetime) -> Decision | None:
+    found = world.truths.get(repo, Unknown("nobody asked it"))
+    match found:
+        case Unknown(why):
+            message = f"whether its backups in the {repo.value} repository are well is not known: {why}"
+            return say.attention(Branch.TRUTH_NOT_SEEN, _STAGE, Reason.REPORTED, message)
+        case Absent():
+            if now - source.created_at <= tier.overdue_after:
+                return None
+            message = (
+                f"no restore point is in the {repo.value} repository; is the volume empty, or does its mover fail?"
+            )
+            return say.attention(Branch.NEVER_BACKED_UP, _STAGE, Reason.REPORTED, message)
+        case Exists(newest, at, _):
+            if now - max(at, source.created_at) <= tier.overdue_after:
+                return None
+            what = f"the newest restore point in the {repo.value} repository, {newest}, is of {at.isoformat()}"
+            message = f"{what}; see the log of the mover"
+            return say.attention(Branch.OVERDUE, _STAGE, Reason.REPORTED, message)
+        case _:
+            assert_never(found)
