@@ -307,6 +307,7 @@ class Pods:
     """The pods of a world: all of them are its own, but removing them leaves the rest of the app."""
 
     def __init__(self, world: World) -> None:
+        self.interventions: list[str] = []
         self._world = world
 
     def __getattr__(self, name: str) -> Any:
