@@ -56,11 +56,12 @@ def test_a_claim_whose_filled_volume_is_not_handed_over_is_touched_once_and_it_i
 
 
 @pytest.mark.parametrize(
-    "api",
-    [Api(bound_for_s=5), Api(prime_phase="Pending"), Api(owner="orders")],
+    "state",
+    [{"bound_for_s": 0}, {"prime_phase": "Pending"}, {"owner": "orders"}],
     ids=["just bound", "still being filled", "handed over already"],
 )
-def test_a_populator_at_work_is_left_alone(api: Api) -> None:
+def test_a_populator_at_work_is_left_alone(state: dict[str, Any]) -> None:
+    api = Api(**state)
     assert api.nudge() is None
     assert not api.changes
 
