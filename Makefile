@@ -12,7 +12,7 @@ PYTHON := .venv/bin/python
 IMAGES ?= auto
 VERSIONS := --images $(IMAGES) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
-# One test at a time to each worker: the last one takes the cluster apart and must not wait in front of another.
+# One test at a time to each worker once the first pairs are handed out, so that a long one holds up few others.
 E2E := $(PYTEST) e2e -n $(WORKERS) --maxschedchunk 1 --engine $(ENGINE) $(VERSIONS)
 
 .DEFAULT_GOAL := help

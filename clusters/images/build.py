@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from clusters.versions import Versions
 
 _TIMES = "build-times.json"
-_BASE = Image(BASE_REFERENCE, (), ("FROM {debian}", "RUN update-alternatives --set iptables /usr/sbin/iptables-legacy"))
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ def _unbuilt(artefacts: Sequence[Artefact]) -> list[Step]:
 
 
 def _base(versions: Versions) -> Image:
-    head, *rest = _BASE.head
-    return Image(BASE_REFERENCE, (), (head.format(debian=rootfs.base_tag(versions.debian)), *rest))
+    debian = f"FROM {rootfs.base_tag(versions.debian)}"
+    return Image(BASE_REFERENCE, (), (debian, "RUN update-alternatives --set iptables /usr/sbin/iptables-legacy"))
 
 
 def _assemble(images: Sequence[Image], base_key: str) -> None:

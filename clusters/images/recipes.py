@@ -103,6 +103,11 @@ class Recipes:
         return Recipes(self.kubernetes, self.kind, (*self.modules, *modules), (*self.images, *images))
 
 
+def owner_of(program: str) -> str:
+    """The component that yields a program of this machine, such as kubectl or restic."""
+    return "kubernetes" if program in {"kubectl", "kubeadm"} else program
+
+
 def kubernetes_module(version: str) -> GoModule:
     """kubeadm, kubelet, kubectl and the control plane, stamped with their version as a release is."""
     minor = version.split(".")[1]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from clusters import docker, host, paths
 from clusters.command import CommandFailed, run
 from clusters.images import assemble, build, digest
-from clusters.images.recipes import BASE_REFERENCE, Image, recipes
+from clusters.images.recipes import BASE_REFERENCE, Image, owner_of, recipes
 from clusters.images.rootfs import packages
 from clusters.problem import Problem
 from clusters.progress import Progress
@@ -105,9 +105,8 @@ class Released:
         }
 
     def _built(self, name: str) -> Path:
-        owner = {"kubectl": "kubernetes", "kubeadm": "kubernetes"}.get(name, name)
         every = (*recipes(self.versions).modules, *self.extra_artefacts)
-        artefact = next(a for a in every if a.component == owner)
+        artefact = next(a for a in every if a.component == owner_of(name))
         build.ensure_artefacts([artefact])
         return artefact.folder
 

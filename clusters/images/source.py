@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 from clusters import docker, host
 from clusters.images import build, nodeimage
-from clusters.images.recipes import MINIO_REFERENCE, Recipes, recipes
+from clusters.images.recipes import MINIO_REFERENCE, Recipes, owner_of, recipes
 from clusters.images.release import Released, registry_answers
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ class SourceBuilt:
 
     def binary(self, name: str) -> Path:
         """A program, built if it is not there yet."""
-        owner = {"kubectl": "kubernetes", "kubeadm": "kubernetes"}.get(name, name)
-        return self.files(owner) / name
+        return self.files(owner_of(name)) / name
 
     def files(self, component: str) -> Path:
         """What a component yields beside images: manifests, scripts, programs. Built if it is not there yet."""
