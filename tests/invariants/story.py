@@ -138,9 +138,9 @@ def store(*numbers: int, locks: tuple[str, ...] = (), known: Known | None = None
 def mover(number: int, start_s: float, end_s: float, *, name: str = "") -> list[tuple[float, Event]]:
     """The Job and the pod of a backup, which run between two seconds."""
     job, pod = f"orders/volsync-src-data-local{name}", f"orders/volsync-src-data-local{name}-{number}"
-    facts = {"mover": "backup", "repository": "data-repository", "claims": "data-cache"}
-    started = {"started_at": at(start_s).isoformat()}
-    finished = {"finished_at": at(end_s).isoformat()}
+    facts: dict[str, Any] = {"mover": "backup", "repository": "data-repository", "claims": "data-cache"}
+    started: dict[str, Any] = {"started_at": at(start_s).isoformat()}
+    finished: dict[str, Any] = {"finished_at": at(end_s).isoformat()}
     return [
         (start_s, seen(JOB, job, f"job-{number}{name}", mover="backup")),
         (start_s, seen(POD, pod, f"pod-{number}{name}", **facts, **started)),
@@ -168,7 +168,7 @@ def good() -> Story:
         ),
         store(),
     )  # fmt: skip
-    beside = {"phase": "Pending", "print": "as-made"}
+    beside: dict[str, Any] = {"phase": "Pending", "print": "as-made"}
     story.add(1, seen(CLAIM, BESIDE, "by", **beside), seen(POD, BESIDE, "by-pod", claims="bystander"))
     story.add(2, seen(CLAIM, BESIDE, "by", Turn.CHANGED, **{**beside, "phase": "Bound"}))
     _life(story, 10, "c1", "0", 0)
@@ -211,7 +211,7 @@ def _life(story: Story, begin: float, uid: str, holds: str, restored: int) -> No
     """A claim from its declaration until its app has read it."""
     evidence = Evidence(IMAGE, IMAGE, at(begin + 5), POINTS[restored][:8]) if restored else Evidence()
     name = "r2" if restored else "r1"
-    claim = {"phase": "Pending"}
+    claim: dict[str, Any] = {"phase": "Pending"}
     story.add(begin, step("Declare", StepState.BEGINS))
     story.add(
         begin + 1, seen(CLAIM, VOLUME_NAME, uid, **claim), seen(REPLICATION_SOURCE, "orders/data-local", f"rs-{uid}")
@@ -219,7 +219,7 @@ def _life(story: Story, begin: float, uid: str, holds: str, restored: int) -> No
     story.add(begin + 2, step("Declare", StepState.ENDS))
     story.add(begin + 8, seen(CLAIM, VOLUME_NAME, uid, Turn.CHANGED, phase="Bound", volume=f"pv-{uid}"))
     story.add(begin + 8, seen(VOLUME, f"pv-{uid}", f"pv-{uid}", phase="Bound", claim=VOLUME_NAME))
-    pod = {"claims": "data", "started_at": at(begin + 9).isoformat()}
+    pod: dict[str, Any] = {"claims": "data", "started_at": at(begin + 9).isoformat()}
     story.add(begin + 9, seen(POD, "orders/data-app", f"app-{uid}", **pod))
     story.add(begin + 12, Restored(name, request(begin), evidence))
     story.add(begin + 13, Observed(name, manifest(holds if restored else "empty")))

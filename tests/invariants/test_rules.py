@@ -369,7 +369,7 @@ def test_one_mover_after_the_other_is_one_writer() -> None:
 
 def test_movers_at_two_repositories_may_write_together() -> None:
     story = good()
-    facts = {"mover": "backup", "repository": "far-repository", "started_at": at(126).isoformat()}
+    facts: dict[str, Any] = {"mover": "backup", "repository": "far-repository", "started_at": at(126).isoformat()}
     story.add(126, seen(POD, "orders/volsync-src-far-1", "far", **facts)).add(
         135, seen(POD, "orders/volsync-src-far-1", "far", Turn.GONE)
     )
