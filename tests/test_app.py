@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fixtures.app import READER, AppPods
+from fixtures.agent.database import DatabaseFacts
+from fixtures.app import FIRST_DATABASE, READER, AppPods
 from fixtures.engines import App
 from fixtures.entry import Header, lines_of
 from fixtures.kube import CLAIM, DEPLOYMENT, Executed
 from fixtures.wait import Expired, Waits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 APP = App(name="orders", namespace="shop", drill="d", repository_password="-")  # noqa: S106
 EVENT = datetime(2026, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
@@ -45,7 +50,10 @@ class Api:
     def get(self, kind: Any, name: str, namespace: str) -> Any:
         assert (kind, name, namespace) == (CLAIM, "orders", "shop")
 
-    def exec(self, *_: Any, **__: Any) -> Executed:
+    def exec(self, pod: str, namespace: str, command: Sequence[str], **_: Any) -> Executed:
+        del pod, namespace
+        if FIRST_DATABASE in command:
+            return Executed(0, json.dumps(asdict(DatabaseFacts(is_there=False))).encode("ascii"), b"")
         return Executed(0, "".join(lines_of(Header(), [])).encode("ascii"), b"")
 
     def patch(self, kind: Any, name: str, namespace: str, changes: Any) -> None:
