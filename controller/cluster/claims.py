@@ -42,7 +42,7 @@ def claim_from(body: Object) -> Claim:
         annotations={name: text for name, text in annotations.items() if name.startswith(ANNOTATION_PREFIX)},
         request=((spec.get("resources") or {}).get("requests") or {}).get("storage", ""),
         access_modes=tuple(map(sys.intern, spec.get("accessModes") or ())),
-        phase=_PHASES.get((body.get("status") or {}).get("phase"), Phase.PENDING),
+        phase=_PHASES.get((body.get("status") or {}).get("phase") or "", Phase.PENDING),
         storage_class=_interned(spec.get("storageClassName")),
         volume_mode=spec.get("volumeMode") or "Filesystem",
         volume_name=spec.get("volumeName") or None,
