@@ -1,0 +1,111 @@
+"""What is done about one claim: look, decide, write, tell. The same for every event, and after every restart."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from controller.cluster import saying
+from controller.decide import decide
+from controller.lifecycle import Stage
+from controller.model import Answer
+from controller.store.s3 import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.cluster.cache import Key
+    from controller.cluster.reader import Looked, Reader
+    from controller.cluster.saying import Said
+    from controller.cluster.writer import Writer
+    from controller.loop.measures import Measures
+    from controller.model import Claim, Decision
+    from controller.settings import Settings
+
+_LOG: Final = logging.getLogger("firedrill.reconcile")
+# After writes: their own events wake us, but a write that changed nothing makes none.
+_AGAIN_S: Final = 2.0
+
+
+class Reconciler:
+    """Holds nothing that a restart may not lose: what was last told is on the claim itself."""
+
+    def __init__(
+        self, settings: Settings, reader: Reader, writer: Writer, measures: Measures, gone: Callable[[Key], None]
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._writer = writer
+        self._measures = measures
+        self._gone = gone
+        self._told: dict[Key, Said] = {}  # what passes by, so that a look that is repeated tells it once
+
+    async def look(self, key: Key) -> float | None:
+        """Look at a claim and do what is decided; when to look again, None if only for an event."""
+        looked = await self._reader.look(key)
+        world = looked.world
+        decision = decide(looked.reading, world, datetime.now(UTC), self._settings)
+        self._measures.decided(world, decision)
+        if world.claim is not None:
+            await self._tell(key, world.claim, looked, decision)
+        for write in decision.writes:
+            await self._writer.write(*key, write)
+            self._measures.wrote(type(write).__name__.lower())
+        if world.claim is not None:
+            await self._note(world.claim, looked)
+        return self._next(key, looked, decision)
+
+    def failed(self, key: Key, error: Exception) -> None:
+        """A look at this claim has failed, and will be tried again."""
+        self._measures.failed()
+        _LOG.warning("failed: %s", error, extra={"claim": "/".join(key), "error": type(error).__name__})
+
+    async def _tell(self, key: Key, claim: Claim, looked: Looked, decision: Decision) -> None:
+        """Events and conditions, only where they differ from what was told before.
+
+        What passes by (writes follow at once) is an event alone; what lasts is a condition, too.
+        """
+        said = saying.of_decision(decision)
+        passes_by = decision.outcome.answer is Answer.AGAIN
+        before = self._told.get(key) if passes_by else looked.said
+        if said == before or (decision.stage is Stage.OUTSIDE and looked.said is None and not decision.writes):
+            return
+        self._log(key, decision)
+        await self._writer.tell(claim, said, decision.outcome.answer)
+        if passes_by:
+            self._told[key] = said
+        else:
+            # After the event: lost in between, the event is told again; the other way round it would never be told.
+            await self._writer.set_condition(claim, said)
+            self._told.pop(key, None)
+
+    async def _note(self, claim: Claim, looked: Looked) -> None:
+        """What a store is told matters in the next life of the claim; that it cannot be told now stops nothing."""
+        for note in looked.notes:
+            try:
+                await self._writer.note(claim, note)
+                self._measures.wrote("note")
+            except StoreError as error:
+                _LOG.warning("not noted: %s", error, extra={"claim": claim.full_name, "repository": note.repo.value})
+
+    def _next(self, key: Key, looked: Looked, decision: Decision) -> float | None:
+        if decision.outcome.answer is Answer.AGAIN:
+            return _AGAIN_S
+        if looked.world.claim is None and not decision.writes:
+            self._told.pop(key, None)
+            self._measures.gone(key)
+            self._gone(key)
+            return None
+        return decision.look_again_s
+
+    def _log(self, key: Key, decision: Decision) -> None:
+        details = {
+            "claim": "/".join(key),
+            "branch": decision.branch.value,
+            "decision": decision.branch.name,
+            "reason": decision.outcome.reason.value,
+            "stage": decision.stage.value,
+            "writes": len(decision.writes),
+        }
+        _LOG.info(decision.outcome.message, extra=details)
