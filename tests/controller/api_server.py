@@ -11,15 +11,18 @@ import ssl
 from collections import defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from controller.cluster.api import Api
+from controller.cluster.api import CHILDREN, CLAIMS, NODES, PODS, Api
 from controller.cluster.connection import Connection, Token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+
+
+_PLURALS: Final = {each.plural for each in (CLAIMS, PODS, NODES, *CHILDREN.values())}
 
 
 @dataclass
@@ -57,7 +60,7 @@ class ApiServer:
         for each in self.watches:
             each.put_nowait({"type": kind, "object": body})
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:  # noqa: PLR0911 - one for each verb
         """One request."""
         self.asked.append(f"{request.method} {request.path}")
         if self.refuse[request.path]:
@@ -91,7 +94,7 @@ class ApiServer:
             for path, body in sorted(self.objects.items())
             if path.split("/")[-2] == wanted and ("namespaces" not in parts or path.startswith(f"{request.path}/"))
         ]
-        if not found and not wanted.endswith("s"):
+        if wanted not in _PLURALS:
             return _status(404)
         start = int(request.query.get("continue", "0"))
         more = str(start + 2) if start + 2 < len(found) else ""

@@ -19,7 +19,6 @@ from controller.cluster.watching import Watched, follow
 from controller.cluster.writer import Writer
 from controller.contract import Repo
 from controller.model import (
-    Absent,
     Annotate,
     Child,
     Create,
@@ -96,10 +95,16 @@ class Base:
         return {Repo.LOCAL: BASE}
 
 
+def _nothing() -> None:
+    """What happens if nothing does."""
+
+
 class Stores:
     """Stores that say this. `then` happens while they are asked."""
 
-    def __init__(self, truth: Truth = ABSENT, locks: tuple[Lock, ...] = (), then: Callable[[], None] = lambda: None):
+    def __init__(
+        self, truth: Truth = ABSENT, locks: tuple[Lock, ...] = (), then: Callable[[], None] = _nothing
+    ) -> None:
         self.truth, self.locks, self.then = truth, locks, then
 
     async def for_new(self, *_: object) -> Mapping[Repo, Truth]:
@@ -264,16 +269,13 @@ def test_annotations_and_deletions_are_for_the_uid_that_was_meant() -> None:
     server = ApiServer()
     server.put(SHOP, body_of(settled_claim(uid="uid-2")))
     before = stored_source(server)
-    write(server, Annotate("uid-1", {"firedrill.dev/settled": "uid-1 fresh"}))
+    write(server, Annotate("uid-1", {"decided": "for the one before"}))
     write(server, Delete(Kind.SOURCE, before.name, "another uid"))
-    assert (
-        server.objects[SHOP]["metadata"]["annotations"]["firedrill.dev/settled"]
-        == "uid-1 fresh"[:0] + (body_of(settled_claim())["metadata"]["annotations"]["firedrill.dev/settled"])
-    )
+    assert "decided" not in server.objects[SHOP]["metadata"]["annotations"]
     assert SOURCE.path("shop", before.name) in server.objects
-    write(server, Annotate("uid-2", {"firedrill.dev/settled": "uid-2 fresh"}))
+    write(server, Annotate("uid-2", {"decided": "for this one"}))
     write(server, Delete(Kind.SOURCE, before.name, before.uid))
-    assert server.objects[SHOP]["metadata"]["annotations"]["firedrill.dev/settled"] == "uid-2 fresh"
+    assert server.objects[SHOP]["metadata"]["annotations"]["decided"] == "for this one"
     assert SOURCE.path("shop", before.name) not in server.objects
 
 
@@ -586,4 +588,3 @@ def test_a_truth_that_nobody_knows_is_passed_on() -> None:
         return (await reader(api, cache, Stores(Unknown("away"))).look(("shop", "orders"))).world
 
     assert run(asked, server).truths == {Repo.LOCAL: Unknown("away")}
-    assert Absent() == ABSENT
