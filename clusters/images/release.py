@@ -81,6 +81,13 @@ class Released:
         archive = self._archives().get(component)
         return fetch(archive, component) if archive else self._built(component)
 
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Build what is missing of it, on the released Debian."""
+        build.ensure_artefacts(artefacts)
+        base_key = self._ensure_base()
+        if docker.keys(image.reference).get(image.reference) != image.key(base_key):
+            assemble.build(image, base_key=base_key)
+
     def _published(self) -> list[str]:
         v = self.versions
         return [
@@ -111,6 +118,13 @@ class Released:
         return artefact.folder
 
     def _build_ours(self) -> None:
+        base_key = self._ensure_base()
+        for image in self.extra_images:
+            if docker.keys(image.reference).get(image.reference) != image.key(base_key):
+                assemble.build(image, base_key=base_key)
+
+    def _ensure_base(self) -> str:
+        """Have our base on a released Debian, and return its key."""
         install = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(packages('base'))}"
         base = Image(
             BASE_REFERENCE, (), (f"FROM docker.io/library/debian:{self.versions.debian}-slim", f"RUN {install}")
@@ -118,9 +132,7 @@ class Released:
         base_key = base.key("")
         if docker.keys(BASE_REFERENCE).get(BASE_REFERENCE) != base_key:
             assemble.build(base, base_key="", network="default")
-        for image in self.extra_images:
-            if docker.keys(image.reference).get(image.reference) != image.key(base_key):
-                assemble.build(image, base_key=base_key)
+        return base_key
 
 
 def registry_answers(versions: Versions) -> bool:

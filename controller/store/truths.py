@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Given = Credentials | MissingCredentials
 # In the image; elsewhere on the path.
 RESTIC: Final = "restic"
+# restic derives its key for about a second, and longer on a busy machine.
+RESTIC_S: Final = 30.0
 
 
 class Stores:
@@ -35,7 +37,8 @@ class Stores:
         self._regions = configuration.regions
         self._session = session
         self._answer_s = configuration.s3.answer_s
-        self._restic_s = configuration.admission.deadline_s - configuration.s3.answer_s
+        # What the store has left of the time for an answer at admission. A claim that is stored can wait.
+        self._restic_in_time_s = configuration.admission.deadline_s - configuration.s3.answer_s
 
     def repository(self, repo: Repo, namespace: str, claim: str, given: Credentials) -> Repository:
         """The place of one claim's backups in a store."""
@@ -70,7 +73,7 @@ class Stores:
             seen = await self.look(repo, claim, given)
             truths[repo] = seen.truth
             if isinstance(seen.truth, Exists) and (not isinstance(wanted.request, Latest) or _may_not_fit(claim, seen)):
-                truths[repo] = await self.read(repo, claim, given)
+                truths[repo] = await self.read(repo, claim, given, self._restic_in_time_s)
             if not isinstance(seen.truth, Absent):
                 break
         return truths
@@ -82,13 +85,15 @@ class Stores:
             return Seen(Unknown(access.why))
         return await self.repository(repo, claim.namespace, claim.name, access).look(self._answer_s)
 
-    async def read(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Truth:
+    async def read(
+        self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], deadline_s: float = RESTIC_S
+    ) -> Truth:
         """What the repository of a claim says itself, where the store has listed restore points; about a second."""
         access = _access(repo, given)
         if isinstance(access, MissingCredentials):
             return Unknown(access.why)
         repository = self.repository(repo, claim.namespace, claim.name, access)
-        return await repository.read(self.restic(repo, claim, access), self._restic_s)
+        return await repository.read(self.restic(repo, claim, access), deadline_s)
 
 
 def _access(repo: Repo, given: Mapping[Repo, Given]) -> Given:

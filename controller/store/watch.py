@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from controller import children, intent, locks, quantity, stamp
 from controller.contract import Repo
 from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
+from controller.store.truths import RESTIC_S
 from controller.truth import Failed
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from controller.store.truths import Given, Stores
 
 _USED_AGAIN_S: Final = 900.0
-_LOCK_READ_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class StoreWatch:
         restic = self._stores.restic(repo, claim, access)
         found = []
         for lock_id in (entry.key.rpartition("/")[2] for entry in suspected):
-            file = known.get(lock_id) or await restic.lock(lock_id, _LOCK_READ_S)
+            file = known.get(lock_id) or await restic.lock(lock_id, RESTIC_S)
             if not isinstance(file, Failed):
                 known[lock_id] = file
                 found.append(Lock(repo, lock_id, file.host, file.refreshed_at, exclusive=file.exclusive))
