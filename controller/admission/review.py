@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 API_VERSION: Final = "admission.k8s.io/v1"
 _CLAIMS: Final = {"group": "", "version": "v1", "resource": "persistentvolumeclaims"}
-# For these the same claim is admitted later, without a change by its owner: a client may try again by itself.
-_PASSES: Final = frozenset({Reason.UNDECIDED, Reason.CONVERGING})
 _FORBIDDEN: Final = (403, "Forbidden")
 _UNAVAILABLE: Final = (503, "ServiceUnavailable")
+# For these the same claim is admitted later, without a change by its owner: a client may try again by itself. What is
+# left of an earlier claim goes within seconds, a store may be away for long.
+_PASSING: Final = {Reason.CONVERGING: (409, "Conflict"), Reason.UNDECIDED: _UNAVAILABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def answer(request: Request, decision: Decision) -> Object:
     # In the API server's audit log: which branch, and why in one word.
     told = {"branch": str(decision.branch.value), "reason": outcome.reason.value}
     if outcome.answer is not Answer.ALLOW:
-        code, reason = _UNAVAILABLE if outcome.reason in _PASSES else _FORBIDDEN
+        code, reason = _PASSING.get(outcome.reason, _FORBIDDEN)
         return refusal(request, outcome.message, code=code, reason=reason, told=told)
     response: dict[str, Any] = {"uid": request.uid, "allowed": True, "auditAnnotations": told}
     if decision.mutation is not None and (operations := patch(decision.mutation, request.body)):

@@ -8,7 +8,7 @@ earlier releases did it.)
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -39,7 +39,7 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class _Entry(Generic[T]):
     version: int
-    keys: frozenset[str]
+    keys: tuple[str, ...]  # few, and there are many entries: tuples are small
     value: T
 
 
@@ -50,13 +50,13 @@ class Shelf(Generic[T]):
         self,
         read: Callable[[Object], T | None],
         keys: Callable[[Object], Iterable[str]],
-        changed: Callable[[Object, frozenset[str]], None],
+        changed: Callable[[Object, tuple[str, ...]], None],
     ) -> None:
         self._read = read
         self._keys = keys
         self._changed = changed
         self._entries: dict[Key, _Entry[T]] = {}
-        self._by_claim: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._by_claim: dict[tuple[str, str], tuple[str, ...]] = {}
         self._dropped: dict[Key, int] = {}  # at which version; an answer to a write may come after the news of the end
 
     def put(self, body: Object) -> None:
@@ -66,15 +66,15 @@ class Shelf(Generic[T]):
         before = self._entries.get(place)
         if version <= (before.version if before is not None else self._dropped.get(place, -1)):
             return
-        keys = frozenset(self._keys(body))
+        keys = tuple(sorted(self._keys(body)))
         value = self._read(body) if keys else None
         self._forget(place)
         if value is not None:
             self._entries[place] = _Entry(version, keys, value)
             for key in keys:
-                self._by_claim[place[0], key].add(place[1])
+                self._by_claim[place[0], key] = (*self._by_claim.get((place[0], key), ()), place[1])
         if keys or before is not None:
-            self._changed(body, keys | (before.keys if before else frozenset()))
+            self._changed(body, keys + tuple(key for key in (before.keys if before else ()) if key not in keys))
 
     def drop(self, body: Object) -> None:
         """Forget an object."""
@@ -119,10 +119,9 @@ class Shelf(Generic[T]):
     def _forget(self, place: Key) -> None:
         before = self._entries.pop(place, None)
         for key in before.keys if before else ():
-            names = self._by_claim[place[0], key]
-            names.discard(place[1])
-            if not names:
-                del self._by_claim[place[0], key]
+            left = tuple(name for name in self._by_claim.pop((place[0], key)) if name != place[1])
+            if left:
+                self._by_claim[place[0], key] = left
 
 
 class Cache:
@@ -156,13 +155,13 @@ class Cache:
     def _of_kind(self, kind: Kind) -> Shelf[Child]:
         return Shelf(lambda body: child_from(kind, body), claim_names, self._object_changed)
 
-    def _claim_changed(self, body: Object, keys: frozenset[str]) -> None:
+    def _claim_changed(self, body: Object, keys: tuple[str, ...]) -> None:
         namespace, name = _place(body)
         for key in keys:
             self._names[namespace, key] = name
         self._wake((namespace, name))
 
-    def _object_changed(self, body: Object, keys: frozenset[str]) -> None:
+    def _object_changed(self, body: Object, keys: tuple[str, ...]) -> None:
         namespace, _ = _place(body)
         for claim in claims_concerned(body):
             self._names.setdefault((namespace, naming.claim_key(*claim)), claim[1])
@@ -175,7 +174,7 @@ _CHILD_KINDS: Final = (Kind.SOURCE, Kind.DESTINATION, Kind.EXTERNAL_SECRET, Kind
 
 
 def _place(body: Object) -> Key:
-    return body["metadata"].get("namespace", ""), body["metadata"]["name"]
+    return sys.intern(body["metadata"].get("namespace", "")), sys.intern(body["metadata"]["name"])
 
 
 def _held(body: Object) -> Held:

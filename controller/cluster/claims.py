@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ _JOB_LABELS: Final = ("batch.kubernetes.io/job-name", "job-name")
 _MOVER_JOB: Final = re.compile(r"volsync-(?:src|dst)-(.+)")
 _CHILD_NAME: Final = re.compile(r".{0,14}-([a-z2-7]{13})-[a-z2-7]{8}-[a-z]+")
 _PHASES: Final = {phase.value: phase for phase in Phase}
+_SHARED: Final = frozenset({"hourly", "daily", "weekly", "monthly", "yearly", "schedule"})
 _STATUS_FIELDS: Final = ("lastManualSync", "lastSyncStartTime", "lastSyncTime")
 
 
@@ -36,8 +38,8 @@ def claim_from(body: Object) -> Claim:
     tier = labels.get(contract.TIER_LABEL)
     return Claim(
         namespace=sys.intern(metadata.get("namespace", "")),
-        name=metadata.get("name", ""),
-        uid=metadata.get("uid"),
+        name=sys.intern(metadata.get("name", "")),
+        uid=_interned(metadata.get("uid")),
         labels={} if tier is None else {contract.TIER_LABEL: sys.intern(tier)},
         annotations={name: text for name, text in annotations.items() if name.startswith(ANNOTATION_PREFIX)},
         request=((spec.get("resources") or {}).get("requests") or {}).get("storage", ""),
@@ -60,11 +62,11 @@ def child_from(kind: Kind, body: Object) -> Child:
     metadata = body["metadata"]
     return Child(
         kind=kind,
-        name=metadata["name"],
+        name=sys.intern(metadata["name"]),
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
-        claim=_marked_claim(metadata),
-        owner_uid=next((owner["uid"] for owner in _owners(metadata)), None),
+        claim=_interned(_marked_claim(metadata)),
+        owner_uid=next((sys.intern(owner["uid"]) for owner in _owners(metadata)), None),
         created_at=time_of(metadata["creationTimestamp"]),
         content=_content(kind, body),
         status=_status(kind, body.get("status") or {}),
@@ -146,8 +148,20 @@ def _interned(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
         return sys.intern(value)
     if isinstance(value, dict):
-        return {sys.intern(name): _interned(inner) for name, inner in value.items()}
+        found = {sys.intern(name): _interned(inner) for name, inner in value.items()}
+        plain = all(isinstance(inner, (str, int)) for inner in found.values())
+        return _shared(found) if plain and found.keys() <= _SHARED else found
     return [_interned(inner) for inner in value] if isinstance(value, list) else value
+
+
+@functools.lru_cache(maxsize=1024)
+def _one_of(items: tuple[tuple[str, Any], ...]) -> Mapping[str, Any]:
+    return dict(items)
+
+
+def _shared(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The one mapping for all children that say the same of when and how long."""
+    return _one_of(tuple(found.items()))
 
 
 def _status(kind: Kind, status: Mapping[str, Any]) -> Object:

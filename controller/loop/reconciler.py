@@ -47,13 +47,13 @@ class Reconciler:
         world = looked.world
         decision = decide(looked.reading, world, datetime.now(UTC), self._settings)
         self._measures.decided(world, decision)
-        if world.claim is not None:
-            await self._tell(key, world.claim, looked, decision)
+        # Deeds before words: a process that dies again and again after one write must get on all the same.
         for write in decision.writes:
             await self._writer.write(*key, write)
             self._measures.wrote(type(write).__name__.lower())
         if world.claim is not None:
             await self._note(world.claim, looked)
+            await self._tell(key, world.claim, looked, decision)
         return self._next(key, looked, decision)
 
     def failed(self, key: Key, error: Exception) -> None:
@@ -72,13 +72,12 @@ class Reconciler:
         if said == before or (decision.stage is Stage.OUTSIDE and looked.said is None and not decision.writes):
             return
         self._log(key, decision)
-        await self._writer.tell(claim, said, decision.outcome.answer)
         if passes_by:
             self._told[key] = said
         else:
-            # After the event: lost in between, the event is told again; the other way round it would never be told.
-            await self._writer.set_condition(claim, said)
             self._told.pop(key, None)
+            await self._writer.set_condition(claim, said)
+        await self._writer.tell(claim, said, decision.outcome.answer)
 
     async def _note(self, claim: Claim, looked: Looked) -> None:
         """What a store is told matters in the next life of the claim; that it cannot be told now stops nothing."""

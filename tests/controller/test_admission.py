@@ -14,7 +14,7 @@ from controller import contract, stamp
 from controller.admission import review
 from controller.admission.application import Application
 from controller.admission.measures import Measures
-from controller.model import Absent, DataSource, Moment, Mutation, Source, Unknown
+from controller.model import Absent, DataSource, Moment, Mover, Mutation, Source, Unknown
 from controller.stamp import Start
 from tests.controller.scene import EXISTS, NOW, SETTINGS, world
 
@@ -189,6 +189,18 @@ def test_a_store_that_gives_no_answer_is_a_refusal_that_may_be_tried_again_and_s
     assert answer["status"]["code"] == 503
     assert "no answer within 3 s" in answer["status"]["message"]
     assert contract.SKIP_RESTORE_ANNOTATION in answer["status"]["message"]
+
+
+def test_what_is_left_of_an_earlier_claim_is_a_conflict_that_passes() -> None:
+    class Remains(Fixed):
+        async def at_admission(self, claim: Claim, moment: Moment, nonce: str) -> World:
+            seen = await super().at_admission(claim, moment, nonce)
+            mover = Mover("volsync-src-x-abcde", contract.source("shop", "orders", "12345678", "local"))
+            return replace(seen, movers=(mover,))
+
+    answer = response(Remains(EXISTS), question())
+    assert not answer["allowed"]
+    assert answer["status"]["code"] == 409
 
 
 @pytest.mark.parametrize(("query", "named"), [(b"", "0.05 s"), (b"timeout=30s", "0.05 s"), (b"timeout=junk", "0.05 s")])

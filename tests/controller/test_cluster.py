@@ -145,7 +145,8 @@ def run(asked: Callable[[Api], Coroutine[Any, Any, Any]], server: ApiServer) -> 
 def reader(api: Api, cache: Cache, stores: Any = None) -> Reader:
     base: Any = Base()
     platform: Any = Platform()
-    return Reader(SETTINGS, api, cache, base=base, stores=stores or Stores(), platform=platform)
+    asked: Any = stores or Stores()
+    return Reader(SETTINGS, api, cache, base=base, stores=asked, platform=platform)
 
 
 def write(server: ApiServer, each: Any, cache: Cache | None = None) -> Cache:
