@@ -56,6 +56,8 @@ class Stack:
     def __init__(self, name, waits):
         self.cluster = SimpleNamespace(name=name, store=None)
         self.waits = waits
+    def with_engine(self, wanted, unwanted):
+        return self
     def up(self):
         note("up in a worker" if "PYTEST_XDIST_WORKER" in os.environ else "up")
         if "BROKEN" in os.environ:
@@ -67,7 +69,7 @@ class Ground:
             note(f"on {storage.value} volumes")
         self.stack = stack
         self.engine = SimpleNamespace(
-            name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"},
+            name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"}, traits=set(),
             install=lambda: None, why_not=lambda: os.environ.get("WHY_NOT"))
     def remove_leftovers(self):
         return os.environ.get("LEFT", "").split()
@@ -262,7 +264,7 @@ def test_an_existing_cluster_is_never_destroyed(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--engine", "statik"], "the engines are: static"),
+        (["--engine", "statik"], "the engines are: reference, static"),
         (["--volsync", "v9.9.9"], "v9.9.9"),
         (["--cluster", "existing"], "there is no --kubeconfig"),
         (["--kubeconfig", "x"], "add --cluster existing"),
