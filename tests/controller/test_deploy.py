@@ -15,8 +15,8 @@ from controller.admission import certificates, trust
 from controller.admission.measures import Measures
 from controller.branch import Branch
 from controller.contract import Reason, Repo
-from controller.loop.measures import Measures as LoopMeasures
 from controller.intent import Latest
+from controller.loop.measures import Measures as LoopMeasures
 from controller.model import Moment
 from controller.stamp import Restore, Stamp, Start
 from tests.controller.scene import EXISTS, claim, decision, world
