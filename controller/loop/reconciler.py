@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from controller.cluster import saying
+from controller.cluster.api import ApiError
 from controller.decide import decide
 from controller.lifecycle import Stage
 from controller.model import Answer
@@ -53,7 +54,11 @@ class Reconciler:
             self._measures.wrote(type(write).__name__.lower())
         if world.claim is not None:
             await self._note(world.claim, looked)
-            await self._tell(key, world.claim, looked, decision)
+            try:
+                await self._tell(key, world.claim, looked, decision)
+            except ApiError as error:
+                # A namespace that is being deleted takes no events; and what was done was done, heard or not.
+                _LOG.info("not told: %s", error, extra={"claim": world.claim.full_name})
         return self._next(key, looked, decision)
 
     def failed(self, key: Key, error: Exception) -> None:
