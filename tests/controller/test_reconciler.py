@@ -143,7 +143,7 @@ def test_what_cannot_be_told_in_a_namespace_that_is_being_deleted_stops_no_deed_
 
     writes = NobodyListens()
     of = settled_claim(terminating=True)
-    again_s, measures, _ = look(world(of, EXISTS, children=protecting(of)), writes)
+    again_s, measures, _ = look(world(of, EXISTS, children=protecting()), writes)
     assert writes.done == ["Delete", "Delete"]
     assert again_s is not None
     assert "firedrill_reconcile_errors_total 0.0" in generate_latest(measures.registry).decode()
