@@ -1,4 +1,4 @@
-"""The controller dies after each single write, and starts anew with nothing: a list of crash points, and what holds there.
+"""The controller dies after each single write, and starts anew with nothing: a list of crash points; what holds there.
 
 Reader, cache, writer and reconciler are the real ones, against a server that holds preconditions; what VolSync, the
 provisioner and the store do in between is done by the test. `e2e/test_crash_points.py` does the same on kind.
