@@ -149,6 +149,21 @@ def test_what_cannot_be_told_in_a_namespace_that_is_being_deleted_stops_no_deed_
     assert "firedrill_reconcile_errors_total 0.0" in generate_latest(measures.registry).decode()
 
 
+def test_a_write_that_is_forbidden_is_told_on_the_claim_once_and_tried_again() -> None:
+    class Forbidden(Writes):
+        async def write(self, _namespace: str, _name: str, _write: Any) -> None:
+            raise ApiError(403, "POST secrets", "exceeded quota")
+
+    writes, seen = Forbidden(), world(claim(), ABSENT)
+    with pytest.raises(ApiError):
+        look(seen, writes)
+    assert writes.done == ["condition Waiting", "event Waiting"]
+    told_before = saying.Said("False", "Waiting", "[34] the API server forbids it: POST secrets: 403 exceeded quota")
+    with pytest.raises(ApiError):
+        look(seen, writes, said=told_before)
+    assert len(writes.done) == 2
+
+
 def test_a_write_that_fails_is_for_the_queue_to_try_again() -> None:
     with pytest.raises(StoreError):
         look(world(claim(), ABSENT), Writes(fails_at=0))
