@@ -85,9 +85,7 @@ class Stores:
             return Seen(Unknown(access.why))
         return await self.repository(repo, claim.namespace, claim.name, access).look(self._answer_s)
 
-    async def read(
-        self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], deadline_s: float = RESTIC_S
-    ) -> Truth:
+    async def read(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], deadline_s: float = RESTIC_S) -> Truth:
         """What the repository of a claim says itself, where the store has listed restore points; about a second."""
         access = _access(repo, given)
         if isinstance(access, MissingCredentials):
