@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from controller import intent
 from controller.cluster import connection
-from controller.cluster.api import CHILDREN, PODS, Api
+from controller.cluster.api import CHILDREN, PODS, Api, ApiError
 from controller.cluster.base import BaseSecrets
 from controller.cluster.claims import MADE_BY_VOLSYNC, child_from, claim_names, mover_from
 from controller.model import Credentials, Kind, MissingCredentials, World
@@ -77,7 +77,12 @@ class Fresh:
     async def _sources(self, claim: Claim) -> tuple[Child, ...]:
         """Names and marks alone; by name too, since a label may have been taken off."""
         path = CHILDREN[Kind.SOURCE].path(claim.namespace)
-        found = await self._api.list(path, metadata_only=True)
+        try:
+            found = await self._api.list(path, metadata_only=True)
+        except ApiError as error:
+            if error.is_missing:  # without VolSync nothing can be at work; what is decided waits for it
+                return ()
+            raise
         key = claim_key(claim.namespace, claim.name)
         return tuple(child_from(Kind.SOURCE, body) for body in found if key in claim_names(body))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from controller.cluster import saying
+from controller.cluster.api import ApiError
+from controller.cluster.saying import Said
+from controller.contract import Reason
 from controller.decide import decide
 from controller.lifecycle import Stage
 from controller.model import Answer
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
 
     from controller.cluster.cache import Key
     from controller.cluster.reader import Looked, Reader
-    from controller.cluster.saying import Said
     from controller.cluster.writer import Writer
     from controller.loop.measures import Measures
     from controller.model import Claim, Decision
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("firedrill.reconcile")
 # After writes: their own events wake us, but a write that changed nothing makes none.
 _AGAIN_S: Final = 2.0
+_FORBIDDEN: Final = 403
 
 
 class Reconciler:
@@ -49,11 +53,19 @@ class Reconciler:
         self._measures.decided(world, decision)
         # Deeds before words: a process that dies again and again after one write must get on all the same.
         for write in decision.writes:
-            await self._writer.write(*key, write)
+            try:
+                await self._writer.write(*key, write)
+            except ApiError as error:
+                await self._refused(looked, decision, error)
+                raise
             self._measures.wrote(type(write).__name__.lower())
         if world.claim is not None:
             await self._note(world.claim, looked)
-            await self._tell(key, world.claim, looked, decision)
+            try:
+                await self._tell(key, world.claim, looked, decision)
+            except ApiError as error:
+                # A namespace that is being deleted takes no events; and what was done was done, heard or not.
+                _LOG.info("not told: %s", error, extra={"claim": world.claim.full_name})
         return self._next(key, looked, decision)
 
     def failed(self, key: Key, error: Exception) -> None:
@@ -78,6 +90,18 @@ class Reconciler:
             self._told.pop(key, None)
             await self._writer.set_condition(claim, said)
         await self._writer.tell(claim, said, decision.outcome.answer)
+
+    async def _refused(self, looked: Looked, decision: Decision, error: ApiError) -> None:
+        """A write is forbidden, by a quota or a policy: whoever owns the claim has to know; the log is not theirs."""
+        claim = looked.world.claim
+        if claim is None or claim.terminating or error.status != _FORBIDDEN:
+            return
+        said = Said("False", Reason.WAITING.value, f"[{decision.branch.value}] the API server forbids it: {error}")
+        if said == looked.said:
+            return
+        with contextlib.suppress(ApiError):
+            await self._writer.set_condition(claim, said)
+            await self._writer.tell(claim, said, Answer.ATTENTION)
 
     async def _note(self, claim: Claim, looked: Looked) -> None:
         """What a store is told matters in the next life of the claim; that it cannot be told now stops nothing."""

@@ -185,6 +185,27 @@ def test_at_admission_sources_and_movers_that_came_a_moment_ago_are_seen() -> No
     assert [mover.owner for mover in after.movers] == [source.name]
 
 
+@pytest.mark.parametrize(("status", "is_told"), [(404, True), (403, False), (500, False)])
+def test_at_admission_a_missing_volsync_holds_nothing_up_and_any_other_silence_does(
+    status: int,
+    is_told: bool,
+) -> None:
+    server = ApiServer()
+    server.refuse[SOURCE.path("shop")].append(status)
+
+    async def asked(api: Api) -> bool:
+        configuration: Any = type("C", (), {"settings": SETTINGS})
+        base: Any = Base()
+        stores: Any = Stores()
+        try:
+            await Fresh(configuration, api, base, stores).at_admission(new_claim(), Moment.ADMISSION, "request-1")
+        except ApiError:
+            return False
+        return True
+
+    assert run(asked, server) is is_told
+
+
 def bare(child: Child) -> dict[str, Any]:
     """A child whose marks somebody took off."""
     return {"metadata": {"namespace": "shop", "name": child.name}, "spec": dict(child.content)}

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from controller import admission, configuration, contract, stamp
+from controller import admission, configuration, contract, intent, stamp
 from controller.admission import certificates, trust
 from controller.admission.measures import Measures
 from controller.branch import Branch
 from controller.contract import Reason, Repo
-from controller.intent import Latest
 from controller.loop.measures import Measures as LoopMeasures
 from controller.model import Moment
 from controller.stamp import Restore, Stamp, Start
@@ -66,7 +65,7 @@ def test_the_guard_knows_a_stamp_that_says_restore() -> None:
     needle = re.search(r"contains\('(.*)'\)", restores["expression"])
     assert needle is not None
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    restore = Stamp(Start.RESTORE, "abc", now, "why", Restore(Repo.LOCAL, "p", now, Latest()))
+    restore = Stamp(Start.RESTORE, "abc", now, "why", Restore(Repo.LOCAL, "p", now, intent.Latest()))
     assert needle[1] in stamp.written(restore)
     assert needle[1] not in stamp.written(Stamp(Start.FRESH, "abc", now, "start: restore"))
     [decided] = [each for each in only("ValidatingAdmissionPolicy")["spec"]["variables"] if each["name"] == "decision"]

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from controller.cluster import saying
+from controller.cluster.api import ApiError
 from controller.cluster.reader import Looked
 from controller.contract import Repo
 from controller.intent import NotOurs, read
@@ -133,6 +134,34 @@ def test_a_store_that_cannot_be_noted_in_stops_nothing() -> None:
     writes = Writes(fails_at=0)
     again_s, _, _ = look(seen, writes, said=told(seen), notes=(Note(Repo.LOCAL, 1, None),))
     assert (writes.done, again_s) == ([], decision(seen).look_again_s)
+
+
+def test_what_cannot_be_told_in_a_namespace_that_is_being_deleted_stops_no_deed_and_is_no_failure() -> None:
+    class NobodyListens(Writes):
+        async def tell(self, _claim: Any, _said: Said, _answer: Any) -> None:
+            raise ApiError(403, "POST events", "the namespace is being terminated")
+
+    writes = NobodyListens()
+    of = settled_claim(terminating=True)
+    again_s, measures, _ = look(world(of, EXISTS, children=protecting()), writes)
+    assert writes.done == ["Delete", "Delete"]
+    assert again_s is not None
+    assert "firedrill_reconcile_errors_total 0.0" in generate_latest(measures.registry).decode()
+
+
+def test_a_write_that_is_forbidden_is_told_on_the_claim_once_and_tried_again() -> None:
+    class Forbidden(Writes):
+        async def write(self, _namespace: str, _name: str, _write: Any) -> None:
+            raise ApiError(403, "POST secrets", "exceeded quota")
+
+    writes, seen = Forbidden(), world(claim(), ABSENT)
+    with pytest.raises(ApiError):
+        look(seen, writes)
+    assert writes.done == ["condition Waiting", "event Waiting"]
+    told_before = saying.Said("False", "Waiting", "[34] the API server forbids it: POST secrets: 403 exceeded quota")
+    with pytest.raises(ApiError):
+        look(seen, writes, said=told_before)
+    assert len(writes.done) == 2
 
 
 def test_a_write_that_fails_is_for_the_queue_to_try_again() -> None:
