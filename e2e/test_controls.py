@@ -41,7 +41,7 @@ WRONG_DATA = Scenario(
     when=(RemoveApp(), Spoil(Spoiling.FORGET_NEWEST), Declare()),
     then=(
         AppFinds(Verdict.STALE),
-        *(RemoveApp(), Spoil(Spoiling.SWAP_BACKUPS), Declare()),
+        *(Spoil(Spoiling.SWAP_DATA), RemoveApp(), Declare()),
         AppFinds(Verdict.FOREIGN),
         *(RemoveApp(), LoseRepository(Store.LOCAL), Declare()),
         AppFinds(Verdict.EMPTY_THROUGH_LOSS),

@@ -14,6 +14,7 @@ from fixtures.scenario import (
     Declare,
     HistoryIsKept,
     LoseNamespace,
+    LossesShow,
     Scenario,
     Write,
 )
@@ -35,6 +36,7 @@ DATABASE_AT_WORK = Scenario(
     when=(LoseNamespace(), Declare()),
     then=(
         AppFinds(Verdict.INTACT),
+        LossesShow(),
         HistoryIsKept(),
         *(CommitAlways(), BackUp()),
     ),
