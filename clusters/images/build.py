@@ -33,13 +33,21 @@ class Step:
 
 def ensure_artefacts(artefacts: Sequence[Artefact]) -> None:
     """Build those that are not built yet."""
-    with _one_at_a_time():
-        _work(_unbuilt(artefacts))
+    with one_at_a_time():
+        work_on_artefacts(artefacts)
+
+
+def work_on_artefacts(artefacts: Sequence[Artefact]) -> None:
+    """The same for who holds `one_at_a_time` already."""
+    steps = _unbuilt(artefacts)
+    if steps:
+        _work(steps)
+        gomodule.clear_caches()
 
 
 def ensure(versions: Versions, recipes: Recipes) -> str:
     """Build what is missing and return the name of the node image. Raises `Problem` before anything is half done."""
-    with _one_at_a_time():
+    with one_at_a_time():
         steps = missing(versions, recipes)
         if steps:
             _require_disk(steps)
@@ -113,7 +121,8 @@ def _record(what: str, took_s: float) -> None:
 
 
 @contextmanager
-def _one_at_a_time() -> Generator[None]:
+def one_at_a_time() -> Generator[None]:
+    """Hold the right to build and to name images on this machine. A second run waits and says so."""
     lock = paths.cache() / "build.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as handle:
