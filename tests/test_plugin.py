@@ -66,6 +66,7 @@ class Ground:
         if storage is not Storage.REPLICATED:
             note(f"on {storage.value} volumes")
         self.stack = stack
+        self.interventions = []
         self.engine = SimpleNamespace(
             name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"},
             install=lambda: None, why_not=lambda: os.environ.get("WHY_NOT"))
