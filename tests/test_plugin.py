@@ -53,9 +53,12 @@ def note(line):
         file.write(f"{line}\\n")
 
 class Stack:
+    theirs = None
     def __init__(self, name, waits):
         self.cluster = SimpleNamespace(name=name, store=None)
         self.waits = waits
+    def versions(self):
+        return {"volsync": "v0"}
     def up(self):
         note("up in a worker" if "PYTEST_XDIST_WORKER" in os.environ else "up")
         if "BROKEN" in os.environ:
@@ -94,9 +97,10 @@ def pytest_plugin_registered(plugin, plugin_name):
     if plugin_name == "fixtures.session":
         plugin.stack = SimpleNamespace(
             on_kind=lambda name, versions, images_from, waits: Stack(name, waits),
-            on_existing=lambda path, context, versions, waits: Stack("theirs", waits),
+            on_existing=lambda path, context, told, versions, waits: Stack("theirs", waits),
         )
         plugin.Ground, plugin.Drill = Ground, Drill
+        plugin.theirs = SimpleNamespace(load=lambda path: None)
         plugin.artefacts = SimpleNamespace(
             collect=lambda drill, folder, again: (folder / "again.txt").write_text(again)
         )
@@ -267,7 +271,7 @@ def test_an_existing_cluster_is_never_destroyed(
     run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
 ) -> None:
     tests = drill_test("intact whole", when="(LoseCluster(),)")
-    result = run(tests, "--cluster", "existing", "--kubeconfig", "theirs.yaml", "-rs")
+    result = run(tests, "--cluster", "existing", "--kubeconfig", "theirs.yaml", "--site", "site.toml", "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*an existing cluster is not firedrill's to destroy*"])
     assert "ran intact whole" not in notes(pytester)
@@ -279,6 +283,7 @@ def test_an_existing_cluster_is_never_destroyed(
         (["--engine", "statik"], "the engines are: static"),
         (["--volsync", "v9.9.9"], "v9.9.9"),
         (["--cluster", "existing"], "there is no --kubeconfig"),
+        (["--cluster", "existing", "--kubeconfig", "x"], "there is no --site"),
         (["--kubeconfig", "x"], "add --cluster existing"),
     ],
 )
