@@ -53,6 +53,8 @@ def ensure(versions: Versions, recipes: Recipes) -> str:
             _require_disk(steps)
             _work(steps)
             gomodule.clear_caches()
+        # Each time: the cluster that used an older one may have been replaced since.
+        nodeimage.forget_older(versions, recipes)
     return nodeimage.tag(versions, recipes)
 
 
