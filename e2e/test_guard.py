@@ -160,7 +160,7 @@ REVIEWS = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectre
 
 
 def rights(group: str, resource: str, verbs: str, *names: str) -> set[Right]:
-    return {Right(group, resource, names, verb) for verb in verbs.split()}
+    return {Right(group, resource, name, verb) for verb in verbs.split() for name in names or ("",)}
 
 
 SERVE_EVERYWHERE = (
