@@ -256,9 +256,9 @@ def test_a_password_is_not_in_the_text_of_an_app() -> None:
 
 
 def test_an_engine_that_nobody_knows_is_refused_with_the_names_of_those_that_are(api: Api) -> None:
-    with pytest.raises(Problem, match="the engines are: static"):
+    with pytest.raises(Problem, match="the engines are: reference, static"):
         engine("statik", site(api))
-    assert ENGINES.keys() == {"static"}
+    assert ENGINES.keys() == {"reference", "static"}
 
 
 def test_without_a_share_the_local_repository_is_in_the_bucket_of_the_local_store(api: Api) -> None:

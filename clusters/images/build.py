@@ -58,6 +58,24 @@ def ensure(versions: Versions, recipes: Recipes) -> str:
     return nodeimage.tag(versions, recipes)
 
 
+def ensure_image(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> None:
+    """Build one image on our base, and what it is made from, where they are not built yet."""
+    with one_at_a_time():
+        base = _base(versions)
+        base_key = base.key("")
+        present = docker.keys(BASE_REFERENCE, image.reference)
+        steps = _unbuilt(artefacts)
+        if present.get(BASE_REFERENCE) != base_key:
+            tag = rootfs.base_tag(versions.debian)
+            if docker.keys(tag).get(tag) != rootfs.base_key(versions.debian):
+                rootfs.require_tools()
+                steps.append(Step(f"Debian {versions.debian} root file systems", lambda: rootfs.build(versions.debian)))
+            steps.append(Step("the base image", lambda: _assemble([base], base_key)))
+        if present.get(image.reference) != image.key(base_key):
+            steps.append(Step(image.reference, lambda: _assemble([image], base_key)))
+        _work(steps)
+
+
 def missing(versions: Versions, recipes: Recipes) -> list[Step]:
     """What `ensure` would do now."""
     base = _base(versions)

@@ -95,6 +95,14 @@ class Released:
     def _debian(self) -> str:
         return f"docker.io/library/debian:{self.versions.debian}-slim"
 
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Build what is missing of it, on the released Debian."""
+        with build.one_at_a_time():
+            build.work_on_artefacts(artefacts)
+            base_key = self._ensure_base()
+            if docker.keys(image.reference).get(image.reference) != image.key(base_key):
+                assemble.build(image, base_key=base_key)
+
     def _published(self) -> list[str]:
         v = self.versions
         return [
@@ -125,14 +133,19 @@ class Released:
 
     def _build_ours(self) -> None:
         build.work_on_artefacts(self.extra_artefacts)
+        base_key = self._ensure_base()
+        for image in self.extra_images:
+            if docker.keys(image.reference).get(image.reference) != image.key(base_key):
+                assemble.build(image, base_key=base_key)
+
+    def _ensure_base(self) -> str:
+        """Have our base on a released Debian, and return its key."""
         install = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(packages('base'))}"
         base = Image(BASE_REFERENCE, (), (f"FROM {self._debian}", f"RUN {install}"))
         base_key = base.key("")
         if docker.keys(BASE_REFERENCE).get(BASE_REFERENCE) != base_key:
             assemble.build(base, base_key="", network="default")
-        for image in self.extra_images:
-            if docker.keys(image.reference).get(image.reference) != image.key(base_key):
-                assemble.build(image, base_key=base_key)
+        return base_key
 
 
 def why_refused(reference: str, mirror: Mirror) -> str:

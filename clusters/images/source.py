@@ -41,6 +41,9 @@ class ImageSource(Protocol):
     def minio_image(self) -> str:
         """The image of the object stores outside the cluster."""
 
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Have this machine's Docker hold an image of ours that no node is born with, made from these."""
+
 
 @dataclass(frozen=True)
 class SourceBuilt:
@@ -81,6 +84,10 @@ class SourceBuilt:
     def minio_image(self) -> str:
         """The image of the object stores."""
         return MINIO_REFERENCE
+
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Build what is missing of it."""
+        build.ensure_image(self.versions, image, artefacts)
 
 
 class ImageChoice(Enum):
@@ -136,6 +143,10 @@ class Automatic:
     def minio_image(self) -> str:
         """The image of the object stores."""
         return self._chosen.minio_image()
+
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Build what is missing of it."""
+        self._chosen.ensure(image, artefacts)
 
 
 def choose(

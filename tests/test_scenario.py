@@ -1,0 +1,46 @@
+"""Which form of a scenario is asked of which engine, and what a scenario needs of the cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+from fixtures.components.python_packages import IMAGE_PYTHON, with_all_they_need
+from fixtures.engines import Store, Trait
+from fixtures.scenario import LoseCluster, Scenario, StopStore
+
+PLAIN = Scenario(id="SC-03", name="plain", given=(), when=(), then=())
+KEPT = Trait.KEEPS_ITS_DESTINATION
+
+
+def engine(*traits: Trait) -> Any:
+    return SimpleNamespace(name="some", promises=frozenset({"SC-03"}), traits=frozenset(traits))
+
+
+def test_a_scenario_is_asked_of_engines_that_promise_it() -> None:
+    assert PLAIN.why_not_of(engine()) is None
+    assert "does not promise SC-99" in str(replace(PLAIN, id="SC-99").why_not_of(engine()))
+
+
+def test_a_form_for_a_trait_is_asked_of_engines_with_it_and_its_counterpart_of_all_others() -> None:
+    with_it, without_it = replace(PLAIN, only_with=KEPT), replace(PLAIN, only_without=KEPT)
+    assert with_it.why_not_of(engine(KEPT)) is None
+    assert without_it.why_not_of(engine()) is None
+    assert KEPT.value in str(with_it.why_not_of(engine()))
+    assert KEPT.value in str(without_it.why_not_of(engine(KEPT)))
+
+
+def test_whoever_stops_a_store_or_takes_the_cluster_apart_needs_it_alone() -> None:
+    store, cluster = replace(PLAIN, when=(StopStore(Store.LOCAL),)), replace(PLAIN, when=(LoseCluster(),))
+    assert (store.needs_cluster_alone, store.needs_whole_cluster) == (True, False)
+    assert (cluster.needs_cluster_alone, cluster.needs_whole_cluster) == (True, True)
+    assert not PLAIN.needs_cluster_alone
+
+
+def test_an_image_gets_what_its_packages_need_for_its_own_interpreter() -> None:
+    found = with_all_they_need("aiohttp", "uvicorn")
+    assert found[0] == "aiohttp"
+    assert {"multidict", "yarl", "idna", "h11", "click", "uvicorn"} <= set(found)
+    assert "async-timeout" not in found, f"that is for interpreters before {IMAGE_PYTHON}"
+    assert len(found) == len(set(found))
