@@ -1,4 +1,4 @@
-"""`python -m controller serve|reconcile|init-store`: what the controller's pods run, and what an administrator runs."""
+"""`python -m controller …`: what the controller's pods run, and what administrators and owners of claims run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from controller import configuration
 from controller.configuration import Misconfigured
+from controller.operate import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -52,12 +53,15 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, what) in _COMMANDS.items():
         commands.add_parser(name, help=what)
+    command.add(commands)
     arguments = parser.parse_args()
     try:
         found = configuration.read(arguments.configuration)
     except Misconfigured as problem:
         print(f"controller: {problem}", file=sys.stderr)  # noqa: T201 - the answer itself
         return EXIT_MISCONFIGURED
+    if arguments.command not in _COMMANDS:
+        return asyncio.run(command.run(found, arguments))
     run, _ = _COMMANDS[arguments.command]
     asyncio.run(run(found))
     return 0

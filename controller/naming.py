@@ -94,13 +94,18 @@ def knowledge_path(prefix: str) -> str:
     return f"{outer}/.firedrill/" if outer else ".firedrill/"
 
 
+def known_prefix(prefix: str) -> str:
+    """Below this lies what `known_path` gives for each claim that has had a restore point. Ends with a slash."""
+    return f"{knowledge_path(prefix)}known/"
+
+
 def known_path(prefix: str, namespace: str, claim: str) -> str:
     """Below this lies an object once the claim has had a restore point, named for its volume's size in bytes.
 
     Ends with a slash. All of these come before the marker, so that the first object after this path, whichever it is,
     tells that the store is the right one: one request answers for both.
     """
-    return f"{knowledge_path(prefix)}known/{namespace}/{claim}/"
+    return f"{known_prefix(prefix)}{namespace}/{claim}/"
 
 
 def marker_path(prefix: str) -> str:
