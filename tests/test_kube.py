@@ -141,7 +141,10 @@ def test_an_api_server_that_is_down_is_unreachable_and_not_empty(tmp_path: Path)
 
 
 def test_a_list_gives_each_item_its_kind_and_asks_with_selectors(server: Server, kube: Kube) -> None:
-    server.answer("/api/v1/namespaces/shop/persistentvolumeclaims", {"items": [{"metadata": {"name": "a"}}]})
+    server.answer(
+        "/api/v1/namespaces/shop/persistentvolumeclaims",
+        {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "a"}}]},
+    )
     assert kube.list(CLAIM, "shop", labels={"app": "x", "tier": "y"}) == [
         {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "a"}}
     ]
@@ -170,10 +173,11 @@ def test_events_of_both_kinds_come_in_the_order_of_time(server: Server, kube: Ku
     server.answer(
         "/api/v1/namespaces/shop/events",
         {
+            "metadata": {"resourceVersion": "7"},
             "items": [
                 {"metadata": {"name": "late"}, "lastTimestamp": "2026-01-01T00:00:02Z"},
                 {"metadata": {"name": "early"}, "lastTimestamp": None, "eventTime": "2026-01-01T00:00:01.5Z"},
-            ]
+            ],
         },
     )
     assert [event["metadata"]["name"] for event in kube.events("shop")] == ["early", "late"]
