@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,12 +12,14 @@ from fixtures.scenario import (
     AppFinds,
     BackUp,
     Declare,
+    FileSystemFills,
     HistoryIsKept,
     LoseClaim,
     RemoveApp,
     Scenario,
     Write,
 )
+from fixtures.steps import HistoryIsExact, TimePasses
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -38,10 +41,47 @@ APP_REMOVED = Scenario(
     ),
 )
 
+WEEKS_LATER = Scenario(
+    id="SC-03",
+    name="app re-add, weeks later",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp(), TimePasses(timedelta(days=2))),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(RemoveApp(), TimePasses(timedelta(weeks=5)), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+        HistoryIsExact(),
+    ),
+)
+
+WEEKS_LATER_SMALLER = Scenario(
+    id="SC-14",
+    name="app re-add, weeks later and smaller",
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(RemoveApp(), TimePasses(timedelta(weeks=5)), Declare(capacity="512Mi")),
+    then=(
+        AppFinds(Verdict.INTACT),
+        FileSystemFills("512Mi"),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
 # Finding K4 of this design: a destination that lives on has restored once, and hands that out to every later claim.
 CLAIM_LOST_BESIDE_ITS_DESTINATION = Scenario(
     id="SC-03",
     name="K4: claim lost, destination kept",
+    promise="K4",
     given=(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
@@ -58,6 +98,20 @@ CLAIM_LOST_BESIDE_ITS_DESTINATION = Scenario(
 @pytest.mark.scenario(APP_REMOVED)
 def test_an_app_that_is_removed_and_declared_again_comes_back_as_last_backed_up(drill: Drill) -> None:
     findings = drill.run(APP_REMOVED)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(WEEKS_LATER)
+@pytest.mark.thorough
+def test_an_app_that_returns_after_weeks_comes_back_as_last_backed_up(drill: Drill) -> None:
+    findings = drill.run(WEEKS_LATER)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(WEEKS_LATER_SMALLER)
+@pytest.mark.thorough
+def test_an_app_that_returns_after_weeks_may_have_a_smaller_claim_that_its_data_fit_in(drill: Drill) -> None:
+    findings = drill.run(WEEKS_LATER_SMALLER)
     assert findings.passed, findings.report()
 
 

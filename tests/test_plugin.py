@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.artefacts import Redactor, without_secret_data
-from fixtures.drill import damaged_copies
+from fixtures.control import damaged_copies
 from fixtures.due import Due
 from fixtures.findings import Check, Findings, Judged
 from fixtures.oracle import Judgement, Verdict

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from fixtures.app import FirstReading
 from fixtures.drill import Drill
-from fixtures.engines import App, Child, Store, Variant, child
+from fixtures.engines import NEWEST, App, Child, Store, Variant, Wanted, child
 from fixtures.entry import Space
 from fixtures.history import Evidence
 from fixtures.kube import CLAIM, NODE, VOLUME, KubeError, Seen, bytes_of
@@ -187,13 +187,13 @@ class World:
 
     # --- engine ---
 
-    def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+    def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
         if not self.answers:
             raise KubeError("apply", "claim", 500, "InternalError", "the API server is ill")
         if app.name in self.claims:
             self.requested[app.name] = app.capacity
         else:
-            self._fill(app.name, app.capacity, restore_from)
+            self._fill(app.name, app.capacity, wanted.store)
 
     def _fill(self, claim: str, capacity: str = "1Gi", store: Store = Store.LOCAL) -> None:
         points = self._points_in(store)
@@ -237,7 +237,10 @@ class World:
     def await_quiet(self, app: App) -> None:
         """Nothing moves here by itself."""
 
-    def restore_into_second_claim(self, app: App, claim: str) -> None:
+    def diagnosis(self, app: App, claim: str) -> tuple[str, ...]:
+        return ()
+
+    def restore_into_second_claim(self, app: App, claim: str, wanted: Wanted = NEWEST) -> None:
         self._fill(claim, app.capacity)
 
     def remove_second_claim(self, app: App, claim: str) -> None:
@@ -289,7 +292,10 @@ class World:
     def node_of(self, app: App) -> str:
         return self.node
 
-    def restart(self, app: App) -> None:
+    def stop(self, app: App) -> None:
+        """Nothing runs in this world."""
+
+    def start(self, app: App) -> None:
         self.spans[app.name] = self.requested[app.name]
 
     def write(self, app: App, generation: Generation) -> None:
