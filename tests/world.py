@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -73,6 +73,7 @@ class World:
     node: str = "worker"
     ready: set[str] = field(default_factory=lambda: {"worker", "worker2"})
     store: Path | None = None
+    damage: str | None = None
 
     def __post_init__(self) -> None:
         self.kube = self.engine = self.cluster = self
@@ -193,12 +194,14 @@ class World:
         if app.name in self.claims:
             self.requested[app.name] = app.capacity
         else:
-            self._fill(app.name, app.capacity, wanted.store)
+            self._fill(app.name, app.capacity, wanted)
 
-    def _fill(self, claim: str, capacity: str = "1Gi", store: Store = Store.LOCAL) -> None:
-        points = self._points_in(store)
+    def _fill(self, claim: str, capacity: str = "1Gi", wanted: Wanted = NEWEST) -> None:
+        points = self._points_in(wanted.store)
         if claim not in self.images:  # a destination restores once
-            newest = points[-1] if points else None
+            as_of = wanted.as_of
+            eligible = [point for point in points if as_of is None or point.taken_at.replace(microsecond=0) <= as_of]
+            newest = eligible[-1 - wanted.previous] if len(eligible) > wanted.previous else None
             self.images[claim] = (f"image-{uuid4()}", newest.id if newest else None, datetime.now(UTC), capacity)
         _, point, _, size = self.images[claim]
         self.uids[claim] = str(uuid4())
@@ -241,10 +244,17 @@ class World:
         return ()
 
     def restore_into_second_claim(self, app: App, claim: str, wanted: Wanted = NEWEST) -> None:
-        self._fill(claim, app.capacity)
+        self._fill(claim, app.capacity, wanted)
 
     def remove_second_claim(self, app: App, claim: str) -> None:
-        del self.claims[claim]
+        self.delete(CLAIM, claim)
+        self.images.pop(claim, None)
+
+    def declare_claim(self, app: App, wanted: Wanted = NEWEST) -> None:
+        self.protect(app, wanted)
+
+    def unprotect(self, app: App) -> None:
+        """Claims are all there is in this world."""
 
     def evidence(self, app: App, claim: str) -> Evidence:
         image, point, created_at, _ = self.images[claim]
@@ -256,7 +266,30 @@ class World:
             restore_points=lambda: self._restore_points(store),
             paths_in=lambda point: self.content[point].entries,
             destroy=lambda: self._destroy(store),
+            age=lambda by: self._age(store, by),
+            copy_of=lambda point, times: self._copy(store, point, times),
+            create=lambda: None,
+            damage=lambda: self.damage,
+            leave_files=self._leave_files,
         )
+
+    def _leave_files(self, files: Any) -> None:
+        """Nobody looks at them."""
+
+    def _age(self, store: Store, by: timedelta) -> dict[str, RestorePoint]:
+        points = self._points_in(store)
+        aged = [replace(point, id=uuid4().hex * 2, taken_at=point.taken_at - by) for point in points]
+        became = {old.id: new for old, new in zip(points, aged, strict=True)}
+        self.content |= {new.id: self.content[old] for old, new in became.items()}
+        points[:] = aged
+        return became
+
+    def _copy(self, store: Store, point: str, times: list[datetime]) -> tuple[RestorePoint, ...]:
+        points = self._points_in(store)
+        copies = [replace(points[-1], id=uuid4().hex * 2, taken_at=time) for time in times]
+        self.content |= {copy.id: self.content[point] for copy in copies}
+        points[:] = sorted((*points, *copies))
+        return tuple(copies)
 
     def _destroy(self, store: Store) -> None:
         self._points_in(store).clear()
@@ -297,6 +330,12 @@ class World:
 
     def start(self, app: App) -> None:
         self.spans[app.name] = self.requested[app.name]
+
+    def empty(self, app: App) -> None:
+        self.claims[app.name] = EMPTY
+
+    def await_created(self, app: App) -> None:
+        """Pods are there at once."""
 
     def write(self, app: App, generation: Generation) -> None:
         self.claims[app.name] = generation.tree()
