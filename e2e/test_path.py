@@ -88,6 +88,7 @@ def test_files_of_somebody_else_in_the_repositorys_place_change_nothing(drill: D
 
 @pytest.mark.scenario(FOREIGN_REPOSITORY)
 @pytest.mark.thorough
+@pytest.mark.thorough
 def test_another_apps_repository_in_the_path_is_restored_as_the_apps_own(drill: Drill) -> None:
     findings = drill.run(FOREIGN_REPOSITORY)
     assert findings.passed, findings.report()

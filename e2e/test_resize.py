@@ -152,6 +152,7 @@ def test_an_app_that_returns_with_a_larger_claim_can_use_all_of_it(drill: Drill)
 
 
 @pytest.mark.scenario(RETURNS_SMALLER)
+@pytest.mark.thorough
 def test_a_claim_smaller_than_its_image_is_refused_and_the_old_size_is_restored(drill: Drill) -> None:
     findings = drill.run(RETURNS_SMALLER)
     assert findings.passed, findings.report()

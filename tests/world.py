@@ -23,7 +23,7 @@ from fixtures.wait import Waits
 from fixtures.workload import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
+    from collections.abc import Callable, MutableSequence, Sequence
     from pathlib import Path
 
     from fixtures.findings import Findings
@@ -284,7 +284,7 @@ class World:
         points[:] = aged
         return became
 
-    def _copy(self, store: Store, point: str, times: list[datetime]) -> tuple[RestorePoint, ...]:
+    def _copy(self, store: Store, point: str, times: Sequence[datetime]) -> tuple[RestorePoint, ...]:
         points = self._points_in(store)
         copies = [replace(points[-1], id=uuid4().hex * 2, taken_at=time) for time in times]
         self.content |= {copy.id: self.content[point] for copy in copies}
