@@ -211,7 +211,7 @@ def test_a_run_is_judged_again_from_a_copy_of_its_folder_alone(judged: Path, tmp
     again = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
     assert (again.returncode, again.stderr) == (0, "")
     assert "drill r1 orders/data: intact: it holds generation 2, as due" in again.stdout
-    assert "1 judged again, 0 with another verdict than then" in again.stdout
+    assert "1 judged and 0 ruled on again, 0 with another verdict than then" in again.stdout
 
 
 def test_a_verdict_that_is_another_now_is_pointed_out(judged: Path, capsys: pytest.CaptureFixture[str]) -> None:

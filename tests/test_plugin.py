@@ -79,7 +79,7 @@ class Ground:
         pass
 
 class Drill:
-    def __init__(self, ground, ledger, app, *, nonce, seed, say):
+    def __init__(self, ground, ledger, app, *, nonce, seed, say, monitors):
         self.ground, self.ledger, self.app, self.findings, self.say = ground, ledger, app, None, say
     def run(self, scenario):
         self.say("given nothing")
@@ -89,13 +89,21 @@ class Drill:
         self.findings.judged.append(Judged(Verdict.INTACT, Judgement(verdict, "as the name says", Due())))
         return self.findings
 
+class Monitors:
+    def __init__(self, ground, ledger, app):
+        pass
+    def request_removal(self):
+        pass
+    def clean_up(self):
+        return tuple(os.environ.get("OUTLIVED", "").split())
+
 def pytest_plugin_registered(plugin, plugin_name):
     if plugin_name == "fixtures.session":
         plugin.stack = SimpleNamespace(
             on_kind=lambda name, versions, images_from, waits: Stack(name, waits),
             on_existing=lambda path, context, versions, waits: Stack("theirs", waits),
         )
-        plugin.Ground, plugin.Drill = Ground, Drill
+        plugin.Ground, plugin.Drill, plugin.Monitors = Ground, Drill, Monitors
         plugin.artefacts = SimpleNamespace(
             collect=lambda drill, folder, again: (folder / "again.txt").write_text(again)
         )
@@ -197,6 +205,16 @@ def test_with_workers_the_cluster_is_brought_up_once_and_by_the_controlling_proc
     written = json.loads((pytester.path / "the-run" / "report.json").read_text())
     assert written["counts"] == {"pass": 4, "fail": 0, "inconclusive": 0}
     assert len({drill["seed"] for drill in written["drills"]}) == 1
+
+
+def test_what_outlives_a_drill_fails_it_even_after_its_test_has_passed(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTLIVED", "VolumeSnapshotContent-snapcontent-1")
+    result = run(drill_test("intact"))
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*outlived the drill: VolumeSnapshotContent-snapcontent-1*"])
+    assert json.loads((pytester.path / "the-run" / "report.json").read_text())["counts"]["fail"] == 1
 
 
 def test_whoever_destroys_the_cluster_goes_last(

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FirstReading
 from fixtures.drill import Drill
 from fixtures.engines import NEWEST, App, Child, Store, Variant, Wanted, child
@@ -264,7 +265,7 @@ class World:
     def repository(self, app: App, store: Store) -> Any:
         return SimpleNamespace(
             restore_points=lambda: self._restore_points(store),
-            paths_in=lambda point: self.content[point].entries,
+            count_paths=lambda point: len(self.content[point].entries),
             destroy=lambda: self._destroy(store),
             age=lambda by: self._age(store, by),
             copy_of=lambda point, times: self._copy(store, point, times),
@@ -320,7 +321,8 @@ class World:
         if since is not None:  # the app has come up again
             self.seen_first = self.claims[app.name]
             self.node = self.node if self.node in self.ready else max(self.ready)
-        return FirstReading(self._in_its_space(app.name, self.seen_first), datetime.now(UTC), self.node)
+        tree = self._in_its_space(app.name, self.seen_first)
+        return FirstReading(tree, datetime.now(UTC), self.node, DatabaseFacts(is_there=False))
 
     def node_of(self, app: App) -> str:
         return self.node

@@ -1,0 +1,76 @@
+"""Negative controls: a drill must fail, with exactly the right verdict, when something is done to its data on purpose.
+
+A test here passes if the judge and the monitors say what was done, and fails if they are content.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.engines import Store
+from fixtures.invariants import Invariant
+from fixtures.oracle import Verdict
+from fixtures.scenario import (
+    AppFinds,
+    BackUp,
+    Declare,
+    LoseRepository,
+    RemoveApp,
+    Scenario,
+    Spoil,
+    Spoiling,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from fixtures.drill import Drill
+
+# The repository is lost once so that generation 1 is in its first restore point: of one hour retention keeps the newest
+# alone, and the oldest of all.
+WRONG_DATA = Scenario(
+    id="SC-02",
+    name="control: an older backup, another volume's, none",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp(), LoseRepository(Store.LOCAL), BackUp()),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(RemoveApp(), Spoil(Spoiling.FORGET_NEWEST), Declare()),
+    then=(
+        AppFinds(Verdict.STALE),
+        *(Spoil(Spoiling.SWAP_DATA), RemoveApp(), Declare()),
+        AppFinds(Verdict.FOREIGN),
+        *(RemoveApp(), LoseRepository(Store.LOCAL), Declare()),
+        AppFinds(Verdict.EMPTY_THROUGH_LOSS),
+    ),
+    breaks=frozenset({Invariant.I1, Invariant.I4, Invariant.I5}),
+)
+
+BAD_COMPANY = Scenario(
+    id="SC-01",
+    name="control: bystander touched, two writers, child remade, leftover",
+    given=(Declare(), AppFinds(Verdict.EMPTY_LEGITIMATELY), Write(generation=1), BackUp()),
+    when=(
+        Spoil(Spoiling.TOUCH_BYSTANDER),
+        Spoil(Spoiling.SECOND_WRITER),
+        Spoil(Spoiling.REMAKE_CHILD),
+        Spoil(Spoiling.LEAVE_SNAPSHOT),
+    ),
+    then=(BackUp(),),
+    breaks=frozenset({Invariant.I6, Invariant.I7, Invariant.I8, Invariant.I11}),
+)
+
+
+@pytest.mark.scenario(WRONG_DATA)
+def test_wrong_data_get_the_verdict_that_says_how_they_are_wrong(drill: Drill) -> None:
+    findings = drill.run(WRONG_DATA)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(BAD_COMPANY)
+def test_each_monitor_says_what_was_done_before_its_eyes(drill: Drill) -> None:
+    findings = drill.run(BAD_COMPANY)
+    assert findings.passed, findings.report()

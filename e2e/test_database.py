@@ -1,0 +1,49 @@
+"""SC-02 for an app that never stops: its database commits while it is backed up, and comes back as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.oracle import Verdict
+from fixtures.scenario import (
+    AppFinds,
+    BackUp,
+    CommitAlways,
+    Declare,
+    HistoryIsKept,
+    LoseNamespace,
+    LossesShow,
+    Scenario,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from fixtures.drill import Drill
+
+DATABASE_AT_WORK = Scenario(
+    id="SC-02",
+    name="rebuild, database under commit",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        Write(generation=1),
+        CommitAlways(),
+        BackUp(),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(LoseNamespace(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        LossesShow(),
+        HistoryIsKept(),
+        *(CommitAlways(), BackUp()),
+    ),
+)
+
+
+@pytest.mark.scenario(DATABASE_AT_WORK)
+def test_a_database_that_commits_all_the_time_comes_back_whole_and_up_to_its_backup(drill: Drill) -> None:
+    findings = drill.run(DATABASE_AT_WORK)
+    assert findings.passed, findings.report()
