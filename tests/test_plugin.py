@@ -81,6 +81,7 @@ class Ground:
 class Drill:
     def __init__(self, ground, ledger, app, *, nonce, seed, say, monitors):
         self.ground, self.ledger, self.app, self.findings, self.say = ground, ledger, app, None, say
+        self.apps = (app,)
     def run(self, scenario):
         self.say("given nothing")
         note(f"ran {scenario.name}")
