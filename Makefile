@@ -12,8 +12,7 @@ PYTHON := .venv/bin/python
 IMAGES ?= auto
 VERSIONS := --images $(IMAGES) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
-# One test at a time to each worker once the first pairs are handed out, so that a long one holds up few others.
-E2E := $(PYTEST) e2e -n $(WORKERS) --maxschedchunk 1 --engine $(ENGINE) $(VERSIONS)
+E2E := $(PYTEST) e2e -n $(WORKERS) --engine $(ENGINE) $(VERSIONS)
 
 .DEFAULT_GOAL := help
 .PHONY: help e2e test check up down status bench report judge lock clean
@@ -31,6 +30,7 @@ help: ## this list
 	@echo "make clean   remove everything that was built and cached"
 	@echo
 	@echo "Options: CLUSTER=name ENGINE=static KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 IMAGES=auto WORKERS=2 ARGS='any pytest options'"
+	@echo "Environment: IMAGES_MIRROR=registry.example/path has copies of released images (docs/images.md)"
 	@echo "pytest options of firedrill: $(PYTEST) --help, section firedrill"
 
 e2e: $(PYTHON) ## the main job
@@ -39,7 +39,7 @@ e2e: $(PYTHON) ## the main job
 test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwards
 	$(PYTHON) -m fixtures prepare
 	$(MAKE) --no-print-directory check
-	$(PYTEST) tests/hostpath $(ARGS)
+	$(PYTEST) tests/hostpath tests/registry $(ARGS)
 	$(E2E) -m "not thorough" --cluster $(CLUSTER)-test $(ARGS)
 	$(PYTHON) -m fixtures down --cluster $(CLUSTER)-test
 
@@ -47,7 +47,7 @@ check: $(PYTHON)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTEST) tests --ignore tests/hostpath -n $(WORKERS) -q
+	$(PYTEST) tests --ignore tests/hostpath --ignore tests/registry -n $(WORKERS) -q
 
 up down status: $(PYTHON)
 	@$(PYTHON) -m fixtures $@ --cluster $(CLUSTER) $(VERSIONS)

@@ -80,13 +80,15 @@ def containers(label: str) -> list[str]:
     return listed.split()
 
 
-def forget_unused(repository: str, *, keep: str) -> None:
-    """Remove the images of a repository of ours but one, and what rebuilding left without a name.
+def forget_unused(family: str, *, keep: str) -> None:
+    """Remove the images whose names fit a pattern of ours but one, and what rebuilding left without a name.
 
-    Images that a container uses stay: Docker refuses to remove them.
+    Images that a container uses stay: Docker refuses to remove them. They go the next time.
     """
-    listed = run(["docker", "image", "ls", repository, "--format", "{{.Repository}}:{{.Tag}}"], what="listing images")
-    for reference in listed.split():
-        if reference != keep:
-            subprocess.run(["docker", "image", "rm", reference], capture_output=True, check=False)
+    listed = run(["docker", "image", "ls", family, "--format", "{{.Repository}}:{{.Tag}}"], what="listing images")
+    others = [reference for reference in listed.split() if reference != keep]
+    if not others:
+        return
+    for reference in others:
+        subprocess.run(["docker", "image", "rm", reference], capture_output=True, check=False)
     run(["docker", "image", "prune", "--force", "--filter", f"label={KEY_LABEL}"], what="removing nameless images")

@@ -88,14 +88,29 @@ def repository_path(prefix: str, namespace: str, claim: str) -> str:
     return "/".join(part for part in (prefix.strip("/"), namespace, claim) if part)
 
 
+def knowledge_path(prefix: str) -> str:
+    """Below this the controller notes what it knows of a store; no namespace begins with a dot. Ends with a slash."""
+    outer = prefix.strip("/")
+    return f"{outer}/.firedrill/" if outer else ".firedrill/"
+
+
+def known_prefix(prefix: str) -> str:
+    """Below this lies what `known_path` gives for each claim that has had a restore point. Ends with a slash."""
+    return f"{knowledge_path(prefix)}known/"
+
+
 def known_path(prefix: str, namespace: str, claim: str) -> str:
-    """The object that says that this claim has had a restore point; no namespace begins with a dot."""
-    return "/".join(part for part in (prefix.strip("/"), ".firedrill", "known", namespace, claim) if part)
+    """Below this lies an object once the claim has had a restore point, named for its volume's size in bytes.
+
+    Ends with a slash. All of these come before the marker, so that the first object after this path, whichever it is,
+    tells that the store is the right one: one request answers for both.
+    """
+    return f"{known_prefix(prefix)}{namespace}/{claim}/"
 
 
 def marker_path(prefix: str) -> str:
-    """The object that tells a new store from a wrong one."""
-    return "/".join(part for part in (prefix.strip("/"), ".firedrill", "store") if part)
+    """The object that tells a new store from a wrong one. The last below `knowledge_path`."""
+    return f"{knowledge_path(prefix)}store"
 
 
 def _digest(text: str, characters: int) -> str:

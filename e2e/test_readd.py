@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.engines import Trait
 from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
@@ -81,7 +83,7 @@ WEEKS_LATER_SMALLER = Scenario(
 CLAIM_LOST_BESIDE_ITS_DESTINATION = Scenario(
     id="SC-03",
     name="K4: claim lost, destination kept",
-    promise="K4",
+    only_with=Trait.KEEPS_ITS_DESTINATION,
     given=(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
@@ -92,6 +94,15 @@ CLAIM_LOST_BESIDE_ITS_DESTINATION = Scenario(
     ),
     when=(LoseClaim(), Declare()),
     then=(AppFinds(Verdict.STALE),),
+)
+
+# The same steps where no destination is left behind: the second restore gives what was backed up since the first.
+CLAIM_LOST = replace(
+    CLAIM_LOST_BESIDE_ITS_DESTINATION,
+    name="app re-add, claim alone, after an earlier restore",
+    only_with=None,
+    only_without=Trait.KEEPS_ITS_DESTINATION,
+    then=(AppFinds(Verdict.INTACT), HistoryIsKept(), *(Write(generation=3), BackUp())),
 )
 
 
@@ -118,4 +129,10 @@ def test_an_app_that_returns_after_weeks_may_have_a_smaller_claim_that_its_data_
 @pytest.mark.scenario(CLAIM_LOST_BESIDE_ITS_DESTINATION)
 def test_a_claim_that_is_lost_beside_its_destination_comes_back_as_once_restored(drill: Drill) -> None:
     findings = drill.run(CLAIM_LOST_BESIDE_ITS_DESTINATION)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(CLAIM_LOST)
+def test_a_claim_that_is_lost_again_after_a_restore_comes_back_as_last_backed_up(drill: Drill) -> None:
+    findings = drill.run(CLAIM_LOST)
     assert findings.passed, findings.report()

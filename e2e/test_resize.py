@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.engines import Trait
 from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
@@ -70,6 +71,7 @@ RETURNS_LARGER = Scenario(
 RETURNS_SMALLER = Scenario(
     id="SC-04",
     name="resize, returns smaller than its image",
+    only_with=Trait.KEEPS_ITS_DESTINATION,
     given=(
         Declare(capacity="1Gi"),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
@@ -82,6 +84,25 @@ RETURNS_SMALLER = Scenario(
         AppFinds(Verdict.INTACT),
         FileSystemFills("1Gi"),
         HistoryIsKept(),
+    ),
+)
+
+# Where the image is made for the claim that returns, a smaller one is restored as long as its data fit.
+RETURNS_SMALLER_AND_FITS = Scenario(
+    id="SC-04",
+    name="resize, returns smaller",
+    only_without=Trait.KEEPS_ITS_DESTINATION,
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+    ),
+    when=(LoseClaim(), Declare(capacity="512Mi")),
+    then=(
+        AppFinds(Verdict.INTACT),
+        FileSystemFills("512Mi"),
+        HistoryIsKept(),
+        *(Write(generation=2), BackUp()),
     ),
 )
 
@@ -155,6 +176,12 @@ def test_an_app_that_returns_with_a_larger_claim_can_use_all_of_it(drill: Drill)
 @pytest.mark.thorough
 def test_a_claim_smaller_than_its_image_is_refused_and_the_old_size_is_restored(drill: Drill) -> None:
     findings = drill.run(RETURNS_SMALLER)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(RETURNS_SMALLER_AND_FITS)
+def test_an_app_that_returns_with_a_smaller_claim_is_restored_into_it(drill: Drill) -> None:
+    findings = drill.run(RETURNS_SMALLER_AND_FITS)
     assert findings.passed, findings.report()
 
 

@@ -164,3 +164,6 @@ def test_an_app_that_never_comes_up_is_a_broken_promise(run: Callable[..., Findi
     findings = run(Pending(), FRESH_INSTALL)
     assert findings.outcome is Outcome.FAIL
     assert "claim Pending" in findings.report()
+    assert findings.decisive is not None
+    assert findings.decisive.judgement.verdict is Verdict.UNKNOWN
+    assert "the volume could not be read: Expired: expected the pod to run" in findings.report()

@@ -286,13 +286,22 @@ def test_a_password_is_not_in_the_text_of_an_app() -> None:
 
 
 def test_an_engine_that_nobody_knows_is_refused_with_the_names_of_those_that_are(api: Api) -> None:
-    with pytest.raises(Problem, match="the engines are: static"):
+    with pytest.raises(Problem, match="the engines are: reference, static"):
         engine("statik", site(api))
-    assert ENGINES.keys() == {"static"}
+    assert ENGINES.keys() == {"reference", "static"}
 
 
-def test_the_static_engine_says_that_it_cannot_work_without_a_share(api: Api) -> None:
-    assert StaticEngine(site(api)).why_not() == "the nodes of this cluster share no folder with this machine"
+def test_without_a_share_the_local_repository_is_in_the_bucket_of_the_local_store(api: Api) -> None:
+    it = StaticEngine(site(api))
+    assert it.why_not() is None
+    near, far = (it.repository(APP, store).location for store in Store)
+    assert near.endswith("/d1/local/orders-x1")
+    assert far.endswith("/d1/orders-x1")
+    it.protect(APP)
+    assert api.of(VOLUME) == []
+    assert len(sources := api.of(REPLICATION_SOURCE)) == 2
+    assert not [body for body in sources if "moverVolumes" in body["spec"]["restic"]]
+    assert not [child for child in it.children(APP) if child.fits(CLAIM, "volsync-orders-x1-repo")]
 
 
 # --- a backup on demand ----------------------------------------------------------------------------------------------

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from clusters import versions
+from clusters import docker, host, versions
 from clusters.images import digest, gomodule, nodeimage, release
 from clusters.images.gomodule import GoModule
-from clusters.images.recipes import recipes
-from clusters.images.release import Archive
+from clusters.images.mirror import Mirror
+from clusters.images.recipes import recipes, snapshotter_module
+from clusters.images.release import Released
+from clusters.images.source import Automatic, SourceBuilt
 from clusters.problem import Problem
 
 if TYPE_CHECKING:
@@ -87,25 +88,73 @@ def test_the_images_that_kubeadm_wants_are_named_as_it_names_them() -> None:
 # --- released images --------------------------------------------------------------------------------------------------
 
 
-def test_only_the_kept_folders_of_a_source_archive_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    archive = Archive(_packed(tmp_path).as_uri(), (("deploy/here", "deploy"),))
-    folder = release.fetch(archive, "component")
-    assert [path.relative_to(folder).as_posix() for path in folder.rglob("*")] == ["deploy", "deploy/a.yaml"]
-    (tmp_path / "source.tar.gz").unlink()
-    assert release.fetch(archive, "component") == folder, "what was fetched once is used again"
+@pytest.mark.parametrize(
+    ("reference", "held"),
+    [
+        ("registry.k8s.io/pause:3.10", "mirror.example/all/registry.k8s.io/pause:3.10"),
+        ("kindest/node:v1", "mirror.example/all/docker.io/kindest/node:v1"),
+        ("debian", "mirror.example/all/docker.io/library/debian"),
+        ("localhost/a/b:1", "mirror.example/all/localhost/a/b:1"),
+    ],
+)
+def test_a_mirror_keeps_the_registry_in_the_name(reference: str, held: str) -> None:
+    assert Mirror("mirror.example/all").holds(reference) == held
+    assert Mirror().holds(reference) == reference
 
 
-def test_an_archive_that_ends_halfway_leaves_nothing_and_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_mirror_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGES_MIRROR", "127.0.0.1:5000/all/")
+    assert Mirror.of_environment() == Mirror("127.0.0.1:5000/all")
+    monkeypatch.delenv("IMAGES_MIRROR")
+    assert Mirror.of_environment() == Mirror()
+    for wrong in ("https://registry.example", "mirror"):
+        monkeypatch.setenv("IMAGES_MIRROR", wrong)
+        with pytest.raises(Problem, match="not a registry as Docker names one"):
+            Mirror.of_environment()
+
+
+def test_manifests_alone_are_another_artefact_than_the_programs_with_them() -> None:
+    whole = snapshotter_module(DEFAULT.snapshotter)
+    assert replace(whole, tools=False).key() != whole.key()
+
+
+@pytest.mark.parametrize(
+    ("here", "refused", "chosen"),
+    [
+        ({"built", "pulled"}, {}, SourceBuilt),
+        ({"pulled"}, {"a": "no answer"}, Released),
+        (set(), {}, Released),
+        (set(), {"registry.k8s.io/a:1": "no such manifest"}, SourceBuilt),
+    ],
+    ids=["built here already", "pulled already", "every image is offered", "one image is not offered"],
+)
+def test_automatic_takes_what_is_here_and_a_release_only_if_all_of_it_is_offered(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    here: set[str],
+    refused: dict[str, str],
+    chosen: type,
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    packed = _packed(tmp_path)
-    packed.write_bytes(packed.read_bytes()[:-40])
-    archive = Archive(packed.as_uri(), (("deploy/here", "deploy"),))
-    with pytest.raises(Problem, match="--images source"):
-        release.fetch(archive, "component")
-    assert not [path for path in (tmp_path / "cache").rglob("deploy") if ".half" not in str(path)]
+    monkeypatch.setattr(host, "prepare", lambda: None)
+    monkeypatch.setattr(SourceBuilt, "is_built", lambda _: "built" in here)
+    monkeypatch.setattr(Released, "is_pulled", lambda _: "pulled" in here)
+    monkeypatch.setattr(Released, "refused", lambda _: refused)
+    monkeypatch.setattr(SourceBuilt, "node_image", lambda _: "SourceBuilt")
+    monkeypatch.setattr(Released, "node_image", lambda _: "Released")
+    assert Automatic(DEFAULT).node_image() == chosen.__name__
+    said = capsys.readouterr().err
+    assert ("no registry offers registry.k8s.io/a:1 (no such manifest)" in said) == ("registry.k8s.io/a:1" in refused)
+
+
+def test_an_image_that_was_built_here_is_not_taken_for_the_released_one_of_that_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released = Released(DEFAULT, mirror=Mirror())
+    keys = dict.fromkeys(released.images(), "")
+    monkeypatch.setattr(docker, "keys", lambda *_: keys)
+    assert released.is_pulled()
+    keys[f"quay.io/backube/volsync:{DEFAULT.volsync.removeprefix('v')}"] = "a digest of ours"
+    assert not released.is_pulled()
 
 
 def test_a_registry_that_answers_halfway_is_one_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,17 +163,6 @@ def test_a_registry_that_answers_halfway_is_one_clear_message(tmp_path: Path, mo
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(Problem) as refused:
-        release.pull("example.invalid/image:1")
+        release.pull("example.invalid/image:1", Mirror())
     assert "503" in refused.value.why
     assert "--images source" in refused.value.remedy
-
-
-def _packed(folder: Path) -> Path:
-    tree = folder / "project-1.0"
-    (tree / "deploy" / "here").mkdir(parents=True)
-    (tree / "deploy" / "here" / "a.yaml").write_text("a: 1\n" * 2000)
-    (tree / "other").write_text("not kept")
-    packed = folder / "source.tar.gz"
-    with tarfile.open(packed, "w:gz") as archive:
-        archive.add(tree, arcname=tree.name)
-    return packed

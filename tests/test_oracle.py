@@ -127,6 +127,17 @@ def empty_a_file(copy: Path) -> None:
         os.truncate(path, 0)
 
 
+def lengthen_a_file(copy: Path) -> None:
+    with unnoticed(small_files(copy)[0]) as path, path.open("ab") as file:
+        file.write(b"\0")
+
+
+def turn_a_fifo_into_a_file(copy: Path) -> None:
+    with unnoticed(copy / "links" / "fifo") as path:
+        path.unlink()
+        path.touch()
+
+
 def replace_a_block_with_zeros(copy: Path) -> None:
     with unnoticed(copy / "large" / "file-0.bin") as path, path.open("r+b") as file:
         file.seek(8192)
@@ -220,6 +231,8 @@ DAMAGES: list[tuple[Callable[[Path], None], Verdict]] = [
     (flip_a_bit_of_a_stamp, Verdict.PARTIAL),
     (cut_a_file_short, Verdict.PARTIAL),
     (empty_a_file, Verdict.PARTIAL),
+    (lengthen_a_file, Verdict.PARTIAL),
+    (turn_a_fifo_into_a_file, Verdict.PARTIAL),
     (replace_a_block_with_zeros, Verdict.PARTIAL),
     (point_a_link_elsewhere, Verdict.PARTIAL),
     (turn_a_file_into_a_folder, Verdict.PARTIAL),
@@ -244,6 +257,25 @@ def test_a_damaged_copy_is_refused(scene: Scene, copy: Path, damage: Callable[[P
     damage(copy)
     judgement = judge(scene.history, restored(2), seen_in(copy))
     assert judgement.verdict is verdict, judgement.report()
+
+
+ODD_NAMES = {
+    "a newline": b"new\nline",
+    "no UTF-8": b"not-utf8-\xff\xfe\x80",
+    "255 bytes": b"n" * 255,
+    "an accent in one code point": "caf\u00e9".encode(),
+    "an accent in two code points": "cafe\u0301".encode(),
+    "what a shell reads": b'-rf *?"$(x)`y`\\%41',
+}
+
+
+@pytest.mark.parametrize("name", ODD_NAMES.values(), ids=ODD_NAMES)
+def test_a_file_with_an_odd_name_is_missed(lost: History, copy: Path, name: bytes) -> None:
+    with unnoticed(copy / "names" / os.fsdecode(name)) as path:
+        path.unlink()
+    judgement = judge(lost, restored(2), seen_in(copy))
+    assert judgement.verdict is Verdict.PARTIAL
+    assert judgement.difference.missing == (b"names/" + name,)
 
 
 def test_the_older_generation_is_stale(lost: History, copy: Path) -> None:

@@ -23,6 +23,7 @@ from fixtures import report as reports
 from fixtures.engines.registry import ENGINES
 from fixtures.entry import Entry, Kind
 from fixtures.history import BackupState
+from fixtures.invariants import TITLES, Invariant, Ruling, Standing
 from fixtures.oracle import Verdict
 from fixtures.page import budgets, timeline, trend, waits
 from fixtures.page.__main__ import main
@@ -30,6 +31,7 @@ from fixtures.page.budgets import Measure
 from fixtures.page.gather import DRAWINGS_MAX, JUDGED_AGAIN_MAX, LOST_ROWS_OF_ALL_MAX, Told
 from fixtures.page.render import visible
 from fixtures.page.timeline import WIDTH, Happening, Tone
+from fixtures.page.words import STANDINGS
 from fixtures.report import DrillResult, Phase, Report, Run
 from fixtures.tree import Tree
 from tests.scene import NONCE, REPOSITORY, VOLUME, Scene, at, evidence, generation, request
@@ -568,16 +570,47 @@ def in_chromium(page: Path, *options: str | Path) -> tuple[str, list[str]]:
     return done.stdout, [each["url"] for each in asked if each.get("initiator", "not an origin") != "not an origin"]
 
 
+RULINGS = (
+    Ruling(Invariant.I5, Standing.BROKEN, ("restore point 2222 was gone by 12:02:30 UTC",)),
+    Ruling(Invariant.I2, Standing.NOT_APPLICABLE, ("every store could be read all the time",)),
+    Ruling(Invariant.I10, Standing.HELPED, ("orders/data by hand at 12:03:00 UTC: woken",)),
+    Ruling(Invariant.I6, Standing.HELD, ("2 backup movers at 1 repositories",)),
+)
+
+
+def test_what_each_monitor_says_is_on_the_page_with_its_sign_and_its_reason(tmp_path: Path) -> None:
+    write(tmp_path, a_result(rulings=RULINGS, overhead=0.123))
+    text = (tmp_path / "report.html").read_text()
+    assert "Invariants: 1 of 4 held, I5 broken, I10 held with help" in text
+    for ruling in RULINGS:
+        assert f"{ruling.invariant.value} {TITLES[ruling.invariant]}" in text
+        assert ruling.said[0] in text
+    assert "12 % of its time was firedrill" in text
+
+
+def test_a_monitor_that_has_much_to_say_is_cut_and_says_so(tmp_path: Path) -> None:
+    much = Ruling(Invariant.I11, Standing.BROKEN, tuple(f"thing {number} is left over" for number in range(30)))
+    write(tmp_path, a_result(rulings=(much,)))
+    text = (tmp_path / "report.html").read_text()
+    assert "thing 7 is left over and 22 more in result.json" in text
+    assert "thing 8 is" not in text
+
+
+def test_every_standing_has_a_sign_and_a_meaning() -> None:
+    assert set(STANDINGS) == set(Standing)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH; on Debian: apt-get install chromium")
 def test_a_browser_shows_the_page_and_asks_for_nothing(tmp_path: Path) -> None:
     a_drill(tmp_path / "drill-0000a1", tree_with(SCRIPT), Verdict.FOREIGN)
-    write(tmp_path, a_result(verdict=Verdict.FOREIGN))
+    write(tmp_path, a_result(verdict=Verdict.FOREIGN, rulings=RULINGS))
     picture = tmp_path / "page.png"
     document, asked = in_chromium(
         tmp_path / "report.html", "--dump-dom", f"--screenshot={picture}", "--window-size=1280,1600"
     )
     assert asked == []
-    assert document.count("<table") >= 5
+    assert document.count("<table") >= 6
+    assert "held with help" in document
     assert "<script" not in document
     assert picture.stat().st_size > 50_000  # an empty page has some 7,000
 

@@ -53,9 +53,14 @@ def note(line):
         file.write(f"{line}\\n")
 
 class Stack:
+    theirs = None
     def __init__(self, name, waits):
         self.cluster = SimpleNamespace(name=name, store=None)
         self.waits = waits
+    def with_engine(self, wanted, unwanted):
+        return self
+    def versions(self):
+        return {"volsync": "v0"}
     def up(self):
         note("up in a worker" if "PYTEST_XDIST_WORKER" in os.environ else "up")
         if "BROKEN" in os.environ:
@@ -66,8 +71,9 @@ class Ground:
         if storage is not Storage.REPLICATED:
             note(f"on {storage.value} volumes")
         self.stack = stack
+        self.interventions = []
         self.engine = SimpleNamespace(
-            name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"},
+            name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"}, traits=set(),
             install=lambda: None, why_not=lambda: os.environ.get("WHY_NOT"))
     def remove_leftovers(self):
         return os.environ.get("LEFT", "").split()
@@ -102,9 +108,10 @@ def pytest_plugin_registered(plugin, plugin_name):
     if plugin_name == "fixtures.session":
         plugin.stack = SimpleNamespace(
             on_kind=lambda name, versions, images_from, waits: Stack(name, waits),
-            on_existing=lambda path, context, versions, waits: Stack("theirs", waits),
+            on_existing=lambda path, context, told, versions, waits: Stack("theirs", waits),
         )
         plugin.Ground, plugin.Drill, plugin.Monitors = Ground, Drill, Monitors
+        plugin.theirs = SimpleNamespace(load=lambda path: None)
         plugin.artefacts = SimpleNamespace(
             collect=lambda drill, folder, again: (folder / "again.txt").write_text(again)
         )
@@ -112,7 +119,7 @@ def pytest_plugin_registered(plugin, plugin_name):
 
 TESTS = """
 import pytest
-from fixtures.scenario import LoseCluster, LoseNode, Scenario, Storage
+from fixtures.scenario import Declare, LoseCluster, LoseNode, Scenario, Storage
 
 def scenario(name, id="SC-01", when=()):
     storage = Storage.NODE_LOCAL if LoseNode() in when else Storage.REPLICATED
@@ -204,7 +211,7 @@ def test_with_workers_the_cluster_is_brought_up_once_and_by_the_controlling_proc
         ["up", *(f"ran intact {number}" for number in range(4)), *(["removed"] * 4)]
     )
     written = json.loads((pytester.path / "the-run" / "report.json").read_text())
-    assert written["counts"] == {"pass": 4, "fail": 0, "inconclusive": 0}
+    assert written["counts"] == {"planned": 4, "pass": 4, "fail": 0, "inconclusive": 0, "skipped": 0, "not run": 0}
     assert len({drill["seed"] for drill in written["drills"]}) == 1
 
 
@@ -226,6 +233,32 @@ def test_whoever_destroys_the_cluster_goes_last(
     assert [line for line in notes(pytester) if line.startswith("ran")] == ["ran intact part", "ran intact whole"]
 
 
+def test_with_workers_too_the_longest_goes_first_and_who_needs_the_whole_cluster_last_and_alone(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    declared = {"brief": 0, "long": 3, "middling": 2}
+    tests = "".join(drill_test(f"intact {name}", when=f"(Declare(),) * {n}") for name, n in declared.items())
+    tests += drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact other", when="(LoseNode(),)")
+    run(tests, "-n", "2").assert_outcomes(passed=5)
+    ran = [line.removeprefix("ran intact ") for line in notes(pytester) if line.startswith("ran")]
+    assert set(ran[:2]) == {"long", "middling"}
+    assert ran[2:] == ["brief", "whole", "other"]
+
+
+def test_a_run_that_is_cut_short_says_what_it_owes(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    tests = drill_test("stale first", when="(Declare(),)") + drill_test("intact second")
+    tests += drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact never", scenario_id="SC-99")
+    result = run(tests, "-x")
+    assert "0 of 4 passed, 3 not run" in result.stdout.str()
+    folder = pytester.path / "the-run"
+    written = json.loads((folder / "report.json").read_text())
+    assert written["not run"] == [f"e2e/test_it.py::test_intact_{name}" for name in ("second", "never", "whole")]
+    assert (folder / "junit.xml").read_text().count("not run: SC-01 intact") == 2
+    assert "3 planned drills were not run" in (folder / "report.html").read_text()
+
+
 def test_a_cluster_that_lost_a_node_is_whole_again_before_the_next_drill(
     run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
 ) -> None:
@@ -241,11 +274,16 @@ def test_a_cluster_that_lost_a_node_is_whole_again_before_the_next_drill(
 
 
 def test_what_cannot_be_drilled_is_skipped_with_its_reason(
-    run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = run(drill_test("intact", scenario_id="SC-99"), "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*engine static does not promise SC-99*"])
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    assert written["skipped"] == [
+        {"test": "e2e/test_it.py::test_intact", "why": "engine static does not promise SC-99"}
+    ]
+    assert "0 of 1 passed, 1 skipped" in result.stdout.str()
     monkeypatch.setenv("WHY_NOT", "it has no share")
     run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine static cannot work here: it has no share*"])
 
@@ -254,7 +292,7 @@ def test_an_existing_cluster_is_never_destroyed(
     run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
 ) -> None:
     tests = drill_test("intact whole", when="(LoseCluster(),)")
-    result = run(tests, "--cluster", "existing", "--kubeconfig", "theirs.yaml", "-rs")
+    result = run(tests, "--cluster", "existing", "--kubeconfig", "theirs.yaml", "--site", "site.toml", "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*an existing cluster is not firedrill's to destroy*"])
     assert "ran intact whole" not in notes(pytester)
@@ -263,9 +301,10 @@ def test_an_existing_cluster_is_never_destroyed(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--engine", "statik"], "the engines are: static"),
+        (["--engine", "statik"], "the engines are: reference, static"),
         (["--volsync", "v9.9.9"], "v9.9.9"),
         (["--cluster", "existing"], "there is no --kubeconfig"),
+        (["--cluster", "existing", "--kubeconfig", "x"], "there is no --site"),
         (["--kubeconfig", "x"], "add --cluster existing"),
     ],
 )

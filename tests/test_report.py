@@ -71,7 +71,7 @@ def test_the_report_is_written_with_counts_and_versions(tmp_path: Path) -> None:
     report = Report(RUN, (RESULT, replace(RESULT, verdict=Verdict.STALE), replace(RESULT, verdict=Verdict.UNKNOWN)))
     record = json.loads(write_report(tmp_path, report).read_text())
     assert record["passed"] is False
-    assert record["counts"] == {"pass": 1, "fail": 1, "inconclusive": 1}
+    assert record["counts"] == {"planned": 0, "pass": 1, "fail": 1, "inconclusive": 1, "skipped": 0, "not run": 0}
     assert record["run"]["versions"] == {"volsync": "0.16.0", "kubernetes": "1.36.3"}
     assert [drill["outcome"] for drill in record["drills"]] == ["pass", "fail", "inconclusive"]
     assert record["drills"][0]["recovery_time_s"] == 28.4

@@ -1,81 +1,46 @@
-"""Scenarios as data: who takes part, in what order they run, and which of them an engine has to promise."""
+"""Which form of a scenario is asked of which engine, and what a scenario needs of the cluster."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
-import pytest
+from fixtures.components.python_packages import IMAGE_PYTHON, with_all_they_need
+from fixtures.engines import Store, Trait
+from fixtures.scenario import LoseCluster, Scenario, StopStore
 
-from e2e.test_fresh_install import FRESH_INSTALL
-from e2e.test_older import OUT_OF_RANGE, PREVIOUS
-from e2e.test_path import NAMES_READ_ALIKE
-from e2e.test_readd import CLAIM_LOST_BESIDE_ITS_DESTINATION
-from e2e.test_rebuild import CLUSTER_LOST, NAMESPACE_LOST, TEN_AT_ONCE
-from fixtures.drill import apps_of, neighbour_of
-from fixtures.engines import App
-from fixtures.scenario import Cast
-from fixtures.steps import Ask, PastBackUps, TimePasses
-
-APP = App(name="orders-a1b2c3", namespace="drill-a1b2c3", drill="d", repository_password="-")  # noqa: S106
+PLAIN = Scenario(id="SC-03", name="plain", given=(), when=(), then=())
+KEPT = Trait.KEEPS_ITS_DESTINATION
 
 
-def test_the_apps_of_a_cast_are_spread_over_namespaces_and_no_name_begins_another() -> None:
-    apps = apps_of(Cast(apps=12, namespaces=3), APP)
-    names = [app.name for app in apps]
-    assert len(set(names)) == 12
-    assert not [(one, other) for one in names for other in names if one != other and other.startswith(one)]
-    assert {app.namespace for app in apps} == {"drill-a1b2c3", "drill-a1b2c3-1", "drill-a1b2c3-2"}
-    assert {app.drill for app in apps} == {"d"}
+def engine(*traits: Trait) -> Any:
+    return SimpleNamespace(name="some", promises=frozenset({"SC-03"}), traits=frozenset(traits))
 
 
-def test_a_cast_of_one_is_the_app_itself() -> None:
-    assert apps_of(Cast(), APP) == (APP,)
+def test_a_scenario_is_asked_of_engines_that_promise_it() -> None:
+    assert PLAIN.why_not_of(engine()) is None
+    assert "does not promise SC-99" in str(replace(PLAIN, id="SC-99").why_not_of(engine()))
 
 
-def test_the_neighbours_namespace_and_name_read_like_the_apps_own() -> None:
-    other = neighbour_of(APP)
-    assert (other.namespace, other.name) != (APP.namespace, APP.name)
-    assert f"{other.namespace}-{other.name}" == f"{APP.namespace}-{APP.name}"
+def test_a_form_for_a_trait_is_asked_of_engines_with_it_and_its_counterpart_of_all_others() -> None:
+    with_it, without_it = replace(PLAIN, only_with=KEPT), replace(PLAIN, only_without=KEPT)
+    assert with_it.why_not_of(engine(KEPT)) is None
+    assert without_it.why_not_of(engine()) is None
+    assert KEPT.value in str(with_it.why_not_of(engine()))
+    assert KEPT.value in str(without_it.why_not_of(engine(KEPT)))
 
 
-def test_an_app_whose_name_cannot_be_divided_has_no_neighbour() -> None:
-    with pytest.raises(ValueError, match="no dash"):
-        neighbour_of(replace(APP, name="orders"))
+def test_whoever_stops_a_store_or_takes_the_cluster_apart_needs_it_alone() -> None:
+    store, cluster = replace(PLAIN, when=(StopStore(Store.LOCAL),)), replace(PLAIN, when=(LoseCluster(),))
+    assert (store.needs_cluster_alone, store.needs_whole_cluster) == (True, False)
+    assert (cluster.needs_cluster_alone, cluster.needs_whole_cluster) == (True, True)
+    assert not PLAIN.needs_cluster_alone
 
 
-@pytest.mark.parametrize(("apps", "namespaces", "idle"), [(1, 2, 0), (2, 0, 0), (2, 1, 2), (1, 1, -1)])
-def test_a_cast_in_which_nobody_writes_or_a_namespace_is_empty_is_none(apps: int, namespaces: int, idle: int) -> None:
-    with pytest.raises(ValueError, match="no such cast"):
-        Cast(apps, namespaces, idle)
-
-
-def test_a_finding_has_to_be_promised_by_its_own_name() -> None:
-    assert (PREVIOUS.needs, OUT_OF_RANGE.needs, CLAIM_LOST_BESIDE_ITS_DESTINATION.needs) == ("SC-10", "P17", "K4")
-
-
-def test_more_apps_and_more_steps_take_longer() -> None:
-    assert TEN_AT_ONCE.length_s > CLUSTER_LOST.length_s > NAMESPACE_LOST.length_s > FRESH_INSTALL.length_s
-
-
-def test_who_takes_the_cluster_apart_needs_all_of_it_and_who_has_a_neighbour_is_known() -> None:
-    assert TEN_AT_ONCE.needs_whole_cluster
-    assert not NAMES_READ_ALIKE.needs_whole_cluster
-    assert NAMES_READ_ALIKE.has_neighbour
-    assert not TEN_AT_ONCE.has_neighbour
-
-
-@pytest.mark.parametrize(
-    ("step", "text"),
-    [
-        (TimePasses(timedelta(weeks=5)), "35 days pass"),
-        (TimePasses(timedelta(hours=30)), "30 h pass"),
-        (PastBackUps(31, timedelta(hours=6)), "it has been backed up 31 times before, every 6 h"),
-        (Ask(), "the newest restore point"),
-        (Ask(previous=2), "restore point 2 before the newest"),
-        (Ask(as_of=2, offset_s=-1), "the newest restore point as of the backup of generation 2 -1 s"),
-    ],
-    ids=str,
-)
-def test_a_step_reads_as_a_person_would_say_it(step: object, text: str) -> None:
-    assert str(step) == text
+def test_an_image_gets_what_its_packages_need_for_its_own_interpreter() -> None:
+    found = with_all_they_need("aiohttp", "uvicorn")
+    assert found[0] == "aiohttp"
+    assert {"multidict", "yarl", "idna", "h11", "click", "uvicorn"} <= set(found)
+    assert "async-timeout" not in found, f"that is for interpreters before {IMAGE_PYTHON}"
+    assert len(found) == len(set(found))

@@ -33,19 +33,47 @@ class Step:
 
 def ensure_artefacts(artefacts: Sequence[Artefact]) -> None:
     """Build those that are not built yet."""
-    with _one_at_a_time():
-        _work(_unbuilt(artefacts))
+    with one_at_a_time():
+        work_on_artefacts(artefacts)
+
+
+def work_on_artefacts(artefacts: Sequence[Artefact]) -> None:
+    """The same for who holds `one_at_a_time` already."""
+    steps = _unbuilt(artefacts)
+    if steps:
+        _work(steps)
+        gomodule.clear_caches()
 
 
 def ensure(versions: Versions, recipes: Recipes) -> str:
     """Build what is missing and return the name of the node image. Raises `Problem` before anything is half done."""
-    with _one_at_a_time():
+    with one_at_a_time():
         steps = missing(versions, recipes)
         if steps:
             _require_disk(steps)
             _work(steps)
             gomodule.clear_caches()
+        # Each time: the cluster that used an older one may have been replaced since.
+        nodeimage.forget_older(versions, recipes)
     return nodeimage.tag(versions, recipes)
+
+
+def ensure_image(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> None:
+    """Build one image on our base, and what it is made from, where they are not built yet."""
+    with one_at_a_time():
+        base = _base(versions)
+        base_key = base.key("")
+        present = docker.keys(BASE_REFERENCE, image.reference)
+        steps = _unbuilt(artefacts)
+        if present.get(BASE_REFERENCE) != base_key:
+            tag = rootfs.base_tag(versions.debian)
+            if docker.keys(tag).get(tag) != rootfs.base_key(versions.debian):
+                rootfs.require_tools()
+                steps.append(Step(f"Debian {versions.debian} root file systems", lambda: rootfs.build(versions.debian)))
+            steps.append(Step("the base image", lambda: _assemble([base], base_key)))
+        if present.get(image.reference) != image.key(base_key):
+            steps.append(Step(image.reference, lambda: _assemble([image], base_key)))
+        _work(steps)
 
 
 def missing(versions: Versions, recipes: Recipes) -> list[Step]:
@@ -113,7 +141,8 @@ def _record(what: str, took_s: float) -> None:
 
 
 @contextmanager
-def _one_at_a_time() -> Generator[None]:
+def one_at_a_time() -> Generator[None]:
+    """Hold the right to build and to name images on this machine. A second run waits and says so."""
     lock = paths.cache() / "build.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as handle:

@@ -62,7 +62,8 @@ class GoModule:
         description = json.dumps(
             [self.rename, self.ldflags, [vars(t) for t in self.trees]], sort_keys=True, default=str
         )
-        return digest.of_texts(digest.of_files(self.source), description, toolchain())
+        alone = () if self.tools else ("files alone",)
+        return digest.of_texts(digest.of_files(self.source), description, toolchain(), *alone)
 
     @property
     def folder(self) -> Path:

@@ -67,6 +67,11 @@ def tag(versions: Versions, recipes: Recipes) -> str:
     return f"{_REPOSITORY}:{versions.kubernetes}-{key(versions, recipes)}"
 
 
+def forget_older(versions: Versions, recipes: Recipes) -> None:
+    """Remove node images of this Kubernetes version that were made of something else, and that no cluster uses."""
+    docker.forget_unused(f"{_REPOSITORY}:{versions.kubernetes}-*", keep=tag(versions, recipes))
+
+
 def build(versions: Versions, recipes: Recipes) -> None:
     """Build the node image and load every component image into its containerd."""
     _compare_with_kubeadm(recipes)
@@ -81,7 +86,6 @@ def build(versions: Versions, recipes: Recipes) -> None:
         change = [f"ENTRYPOINT {_ENTRYPOINT}", "CMD []", f"LABEL {docker.KEY_LABEL}={key(versions, recipes)}"]
         changes = [argument for line in change for argument in ("--change", line)]
         run(["docker", "commit", *changes, container, tag(versions, recipes)], what="keeping the node image")
-        docker.forget_unused(_REPOSITORY, keep=tag(versions, recipes))
     finally:
         subprocess.run(["docker", "rm", "-f", container], capture_output=True, check=False)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
-import tempfile
-import urllib.error
-import urllib.request
-import zlib
-from dataclasses import dataclass
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusters import docker, host, paths
 from clusters.command import CommandFailed, run
-from clusters.images import assemble, build, digest
-from clusters.images.recipes import BASE_REFERENCE, Image, owner_of, recipes
+from clusters.images import assemble, build
+from clusters.images.mirror import VARIABLE, Mirror
+from clusters.images.recipes import BASE_REFERENCE, Image, owner_of, recipes, snapshotter_module, volsync_module
 from clusters.images.rootfs import packages
 from clusters.problem import Problem
 from clusters.progress import Progress
@@ -25,43 +24,48 @@ if TYPE_CHECKING:
     from clusters.versions import Versions
 
 _PULL_DEADLINE_S = 600
-_PROBE_DEADLINE_S = 20
-_ARCHIVE_DEADLINE_S = 120
+_ASK_DEADLINE_S = 20
+_ASKED_AT_ONCE = 4
 # The last release before the project stopped publishing images.
 _MINIO = "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z"
 _SIDECARS = "registry.k8s.io/sig-storage"
 
 
 @dataclass(frozen=True)
-class Archive:
-    """A tagged source archive, and which of its folders are kept under which name."""
-
-    url: str
-    kept: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
 class Released:
-    """Released images. Only our own images (the CSI driver's) are built here, on a released Debian."""
+    """Released images. Only our own images (the CSI driver's) are built here, on a released Debian.
+
+    Manifests are those of the same version's Go module, which needs a module proxy and no other server, and whose
+    content the go.sum beside our go.mod vouches for.
+    """
 
     versions: Versions
     extra_artefacts: tuple[Artefact, ...] = ()
     extra_images: tuple[Image, ...] = ()
+    mirror: Mirror = field(default_factory=Mirror.of_environment)
 
     def node_image(self) -> str:
         """Pull kind's node image and the images of the components, build our own, and name the node image."""
-        node = f"kindest/node:{self.versions.kubernetes}"
-        pulled = [node, _MINIO, *self._published()]
-        absent = [reference for reference in pulled if not docker.inspect("image", reference)]
-        if absent:
-            host.require_disk(host.DISK_REST_BYTES, why=f"{len(absent)} images have to be pulled")
-            progress = Progress("pulling", len(absent))
-            for reference in absent:
-                with progress.step(reference):
-                    pull(reference)
-        build.ensure_artefacts(self.extra_artefacts)
-        self._build_ours()
-        return node
+        with build.one_at_a_time():
+            absent = self._absent()
+            if absent:
+                host.require_disk(host.DISK_REST_BYTES, why=f"{len(absent)} images have to be pulled")
+                progress = Progress("pulling", len(absent))
+                for reference in absent:
+                    with progress.step(reference):
+                        pull(reference, self.mirror)
+            self._build_ours()
+        return self._node
+
+    def is_pulled(self) -> bool:
+        """Whether every released image is there already."""
+        return not self._absent()
+
+    def refused(self) -> dict[str, str]:
+        """Image to the reason why the registry would not give it now; empty if all can be had. Pulls nothing."""
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+            answers = pool.map(partial(why_refused, mirror=self.mirror), self.images())
+            return {reference: why for reference, why in zip(self.images(), answers, strict=True) if why}
 
     def preload(self) -> list[str]:
         """What the nodes are given, so that starting a pod pulls nothing."""
@@ -72,14 +76,32 @@ class Released:
         return _MINIO
 
     def binary(self, name: str) -> Path:
-        """A program of this machine's PATH, or built from its Go module if there is none."""
-        found = shutil.which(name)
-        return Path(found) if found else self._built(name) / name
+        """A program of this machine's PATH, or the node image's kubectl, or built from its Go module."""
+        if found := shutil.which(name):
+            return Path(found)
+        if name == "kubectl":
+            return take(self._node, "/usr/bin/kubectl", f"kubectl-{self.versions.kubernetes}")
+        return self._built(name) / name
 
     def files(self, component: str) -> Path:
-        """A component's own manifests, from its tagged source archive."""
-        archive = self._archives().get(component)
-        return fetch(archive, component) if archive else self._built(component)
+        """A component's own manifests."""
+        return self._built(component)
+
+    @property
+    def _node(self) -> str:
+        return f"docker.io/kindest/node:{self.versions.kubernetes}"
+
+    @property
+    def _debian(self) -> str:
+        return f"docker.io/library/debian:{self.versions.debian}-slim"
+
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Build what is missing of it, on the released Debian."""
+        with build.one_at_a_time():
+            build.work_on_artefacts(artefacts)
+            base_key = self._ensure_base()
+            if docker.keys(image.reference).get(image.reference) != image.key(base_key):
+                assemble.build(image, base_key=base_key)
 
     def _published(self) -> list[str]:
         v = self.versions
@@ -91,84 +113,83 @@ class Released:
             f"quay.io/backube/volsync:{v.volsync.removeprefix('v')}",
         ]
 
-    def _archives(self) -> dict[str, Archive]:
-        hub = "https://github.com"
-        snapshotter = (("deploy/kubernetes/snapshot-controller", "deploy"), ("client/config/crd", "crd"))
-        return {
-            "volsync": Archive(
-                f"{hub}/backube/volsync/archive/refs/tags/{self.versions.volsync}.tar.gz", (("config", "config"),)
-            ),
-            "snapshotter": Archive(
-                f"{hub}/kubernetes-csi/external-snapshotter/archive/refs/tags/{self.versions.snapshotter}.tar.gz",
-                snapshotter,
-            ),
-        }
+    def images(self) -> list[str]:
+        """Every image that is taken from a registry."""
+        return [self._node, self._debian, _MINIO, *self._published()]
+
+    def _absent(self) -> list[str]:
+        # An image of the same name that was built here is not the released one.
+        keys = docker.keys(*self.images())
+        return [reference for reference in self.images() if keys.get(reference) != ""]
 
     def _built(self, name: str) -> Path:
-        every = (*recipes(self.versions).modules, *self.extra_artefacts)
+        v = self.versions
+        manifests = {"volsync": volsync_module(v.volsync), "snapshotter": snapshotter_module(v.snapshotter)}
+        files_alone = [replace(m, tools=False, rename=(), ldflags="") for m in manifests.values()]
+        every = (*files_alone, *recipes(v).modules, *self.extra_artefacts)
         artefact = next(a for a in every if a.component == owner_of(name))
         build.ensure_artefacts([artefact])
         return artefact.folder
 
     def _build_ours(self) -> None:
-        install = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(packages('base'))}"
-        base = Image(
-            BASE_REFERENCE, (), (f"FROM docker.io/library/debian:{self.versions.debian}-slim", f"RUN {install}")
-        )
-        base_key = base.key("")
-        if docker.keys(BASE_REFERENCE).get(BASE_REFERENCE) != base_key:
-            assemble.build(base, base_key="", network="default")
+        build.work_on_artefacts(self.extra_artefacts)
+        base_key = self._ensure_base()
         for image in self.extra_images:
             if docker.keys(image.reference).get(image.reference) != image.key(base_key):
                 assemble.build(image, base_key=base_key)
 
+    def _ensure_base(self) -> str:
+        """Have our base on a released Debian, and return its key."""
+        install = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(packages('base'))}"
+        base = Image(BASE_REFERENCE, (), (f"FROM {self._debian}", f"RUN {install}"))
+        base_key = base.key("")
+        if docker.keys(BASE_REFERENCE).get(BASE_REFERENCE) != base_key:
+            assemble.build(base, base_key="", network="default")
+        return base_key
 
-def registry_answers(versions: Versions) -> bool:
-    """Whether a registry gives this machine an image at all; asked with the smallest one that there is."""
-    smallest = f"registry.k8s.io/pause:{versions.pause}"
+
+def why_refused(reference: str, mirror: Mirror) -> str:
+    """Why the registry does not offer an image, in its own words; empty if it does. Nothing is pulled."""
+    insecure = ["--insecure"] if mirror.insecure else []
     try:
-        run(["docker", "manifest", "inspect", smallest], what="asking the registry", timeout_s=_PROBE_DEADLINE_S)
-    except CommandFailed:
-        return False
-    return True
+        run(
+            ["docker", "manifest", "inspect", *insecure, mirror.holds(reference)],
+            what="asking the registry",
+            timeout_s=_ASK_DEADLINE_S,
+        )
+    except CommandFailed as failed:
+        return failed.why
+    return ""
 
 
-def pull(reference: str) -> None:
-    """Pull one image. Raises `Problem` that says how to do without the registry."""
+def pull(reference: str, mirror: Mirror) -> None:
+    """Pull one image and give it its own name. Raises `Problem` that says how to do without the registry."""
+    held = mirror.holds(reference)
     try:
-        run(["docker", "pull", "--quiet", reference], what=f"pulling {reference}", timeout_s=_PULL_DEADLINE_S)
+        run(["docker", "pull", "--quiet", held], what=f"pulling {held}", timeout_s=_PULL_DEADLINE_S)
     except CommandFailed as failed:
         raise Problem(
-            f"the registry did not give {reference}",
+            f"the registry did not give {held}",
             why=failed.why,
-            remedy="try again later (what was pulled stays), or build everything here: --images source",
+            remedy=f"try again later (what was pulled stays), name a registry that has it in {VARIABLE}, "
+            "or build everything here: --images source",
         ) from None
+    if held != reference:
+        run(["docker", "tag", held, reference], what=f"naming {reference}")
+        run(["docker", "image", "rm", held], what=f"forgetting the name {held}")
 
 
-def fetch(archive: Archive, component: str) -> Path:
-    """The kept folders of a source archive, downloaded once. Raises `Problem` if it cannot be had whole."""
-    folder = paths.cache() / "archives" / f"{component}-{digest.of_texts(archive.url, *map(str, archive.kept))}"
-    if folder.is_dir():
-        return folder
-    half = folder.with_name(f".half-{folder.name}")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
+def take(image: str, program: str, kept_as: str) -> Path:
+    """A program out of an image that this machine's Docker has, copied once."""
+    kept = paths.cache() / "taken" / kept_as
+    if kept.exists():
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    half = kept.with_name(f".half-{kept.name}")
+    container = run(["docker", "create", image], what=f"opening {image}").strip()
     try:
-        with tempfile.TemporaryFile() as file:
-            with urllib.request.urlopen(archive.url, timeout=_ARCHIVE_DEADLINE_S) as answer:  # noqa: S310
-                shutil.copyfileobj(answer, file)
-            file.seek(0)
-            with tarfile.open(fileobj=file) as content:
-                content.extractall(half / "all", filter="data")
-        [root] = (half / "all").iterdir()
-        for path, kept_as in archive.kept:
-            (root / path).rename(half / kept_as)
-    except (OSError, EOFError, zlib.error, urllib.error.URLError, tarfile.TarError, ValueError) as wrong:
-        raise Problem(
-            f"the source archive of {component} cannot be had",
-            why=f"{archive.url}: {wrong}",
-            remedy="try again later, or build everything here: --images source",
-        ) from None
-    shutil.rmtree(half / "all")
-    half.rename(folder)
-    return folder
+        run(["docker", "cp", f"{container}:{program}", half], what=f"taking {program} out of {image}")
+    finally:
+        subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=False)
+    half.rename(kept)
+    return kept

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from clusters import docker, host
 from clusters.images import build, nodeimage
 from clusters.images.recipes import MINIO_REFERENCE, Recipes, owner_of, recipes
-from clusters.images.release import Released, registry_answers
+from clusters.images.release import Released
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,9 @@ class ImageSource(Protocol):
 
     def minio_image(self) -> str:
         """The image of the object stores outside the cluster."""
+
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Have this machine's Docker hold an image of ours that no node is born with, made from these."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +85,22 @@ class SourceBuilt:
         """The image of the object stores."""
         return MINIO_REFERENCE
 
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Build what is missing of it."""
+        build.ensure_image(self.versions, image, artefacts)
+
 
 class ImageChoice(Enum):
     """Where images come from."""
 
-    AUTO = "auto"  # released if a registry answers, else built here
+    AUTO = "auto"  # what is there already, else released if the registries have all of it, else built here
     RELEASE = "release"
     SOURCE = "source"
 
 
 @dataclass(frozen=True)
 class Automatic:
-    """Released images if a registry answers, else built here. Decided when first asked, since that needs Docker."""
+    """Released images if the registries offer every one, else built here. Decided when first asked."""
 
     versions: Versions
     extra_artefacts: tuple[Artefact, ...] = ()
@@ -103,10 +110,19 @@ class Automatic:
     def _chosen(self) -> ImageSource:
         host.prepare()
         built = SourceBuilt(self.versions, self.extra_artefacts, self.extra_images)
-        # What was built once is used again, whatever a registry says today.
-        if built.is_built() or not registry_answers(self.versions):
+        released = Released(self.versions, self.extra_artefacts, self.extra_images)
+        # What is here is used again, whatever a registry says today.
+        if built.is_built():
             return built
-        return Released(self.versions, self.extra_artefacts, self.extra_images)
+        if released.is_pulled():
+            return released
+        # All of it is asked for before anything is pulled: half of a release is of no use.
+        if refused := released.refused():
+            reference, why = next(iter(refused.items()))
+            more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+            host.say(f"building from source: no registry offers {reference}{more} ({why.splitlines()[0]})")
+            return built
+        return released
 
     def node_image(self) -> str:
         """The name of a kind node image that this machine's Docker has."""
@@ -127,6 +143,10 @@ class Automatic:
     def minio_image(self) -> str:
         """The image of the object stores."""
         return self._chosen.minio_image()
+
+    def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
+        """Build what is missing of it."""
+        self._chosen.ensure(image, artefacts)
 
 
 def choose(

@@ -53,6 +53,8 @@ def test_no_repository_lies_within_anothers(one: tuple[str, str], other: tuple[s
         path, another = (naming.repository_path("p/", *each) + "/" for each in (one, other))
         assert not path.startswith(another)
         assert not naming.known_path("p", *one).startswith(path)
+        assert not naming.known_path("p", *one).startswith(naming.known_path("p", *other))
+        assert naming.known_path("p", *one) < naming.marker_path("p")
         assert not naming.marker_path("p").startswith(path)
 
 

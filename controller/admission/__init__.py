@@ -1,0 +1,1 @@
+"""Answers the API server about claims that are being created. Writes nothing, anywhere."""

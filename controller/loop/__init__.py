@@ -1,0 +1,1 @@
+"""The order in which claims are looked at, and what is done about one of them."""

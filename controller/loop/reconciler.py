@@ -1,0 +1,134 @@
+"""What is done about one claim: look, decide, write, tell. The same for every event, and after every restart."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from controller.cluster import saying
+from controller.cluster.api import ApiError
+from controller.cluster.saying import Said
+from controller.contract import Reason
+from controller.decide import decide
+from controller.lifecycle import Stage
+from controller.model import Answer
+from controller.store.s3 import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.cluster.cache import Key
+    from controller.cluster.reader import Looked, Reader
+    from controller.cluster.writer import Writer
+    from controller.loop.measures import Measures
+    from controller.model import Claim, Decision
+    from controller.settings import Settings
+
+_LOG: Final = logging.getLogger("firedrill.reconcile")
+# After writes: their own events wake us, but a write that changed nothing makes none.
+_AGAIN_S: Final = 2.0
+_FORBIDDEN: Final = 403
+
+
+class Reconciler:
+    """Holds nothing that a restart may not lose: what was last told is on the claim itself."""
+
+    def __init__(
+        self, settings: Settings, reader: Reader, writer: Writer, measures: Measures, gone: Callable[[Key], None]
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._writer = writer
+        self._measures = measures
+        self._gone = gone
+        self._told: dict[Key, Said] = {}  # what passes by, so that a look that is repeated tells it once
+
+    async def look(self, key: Key) -> float | None:
+        """Look at a claim and do what is decided; when to look again, None if only for an event."""
+        looked = await self._reader.look(key)
+        world = looked.world
+        decision = decide(looked.reading, world, datetime.now(UTC), self._settings)
+        self._measures.decided(world, decision)
+        # Deeds before words: a process that dies again and again after one write must get on all the same.
+        for write in decision.writes:
+            try:
+                await self._writer.write(*key, write)
+            except ApiError as error:
+                await self._refused(looked, decision, error)
+                raise
+            self._measures.wrote(type(write).__name__.lower())
+        if world.claim is not None:
+            await self._note(world.claim, looked)
+            try:
+                await self._tell(key, world.claim, looked, decision)
+            except ApiError as error:
+                # A namespace that is being deleted takes no events; and what was done was done, heard or not.
+                _LOG.info("not told: %s", error, extra={"claim": world.claim.full_name})
+        return self._next(key, looked, decision)
+
+    def failed(self, key: Key, error: Exception) -> None:
+        """A look at this claim has failed, and will be tried again."""
+        self._measures.failed()
+        _LOG.warning("failed: %s", error, extra={"claim": "/".join(key), "error": type(error).__name__})
+
+    async def _tell(self, key: Key, claim: Claim, looked: Looked, decision: Decision) -> None:
+        """Events and conditions, only where they differ from what was told before.
+
+        What passes by (writes follow at once) is an event alone; what lasts is a condition, too.
+        """
+        said = saying.of_decision(decision)
+        passes_by = decision.outcome.answer is Answer.AGAIN
+        before = self._told.get(key) if passes_by else looked.said
+        if said == before or (decision.stage is Stage.OUTSIDE and looked.said is None and not decision.writes):
+            return
+        self._log(key, decision)
+        if passes_by:
+            self._told[key] = said
+        else:
+            self._told.pop(key, None)
+            await self._writer.set_condition(claim, said)
+        await self._writer.tell(claim, said, decision.outcome.answer)
+
+    async def _refused(self, looked: Looked, decision: Decision, error: ApiError) -> None:
+        """A write is forbidden, by a quota or a policy: whoever owns the claim has to know; the log is not theirs."""
+        claim = looked.world.claim
+        if claim is None or claim.terminating or error.status != _FORBIDDEN:
+            return
+        said = Said("False", Reason.WAITING.value, f"[{decision.branch.value}] the API server forbids it: {error}")
+        if said == looked.said:
+            return
+        with contextlib.suppress(ApiError):
+            await self._writer.set_condition(claim, said)
+            await self._writer.tell(claim, said, Answer.ATTENTION)
+
+    async def _note(self, claim: Claim, looked: Looked) -> None:
+        """What a store is told matters in the next life of the claim; that it cannot be told now stops nothing."""
+        for note in looked.notes:
+            try:
+                await self._writer.note(claim, note)
+                self._measures.wrote("note")
+            except StoreError as error:
+                _LOG.warning("not noted: %s", error, extra={"claim": claim.full_name, "repository": note.repo.value})
+
+    def _next(self, key: Key, looked: Looked, decision: Decision) -> float | None:
+        if decision.outcome.answer is Answer.AGAIN:
+            return _AGAIN_S
+        if looked.world.claim is None and not decision.writes:
+            self._told.pop(key, None)
+            self._measures.gone(key)
+            self._gone(key)
+            return None
+        return decision.look_again_s
+
+    def _log(self, key: Key, decision: Decision) -> None:
+        details = {
+            "claim": "/".join(key),
+            "branch": decision.branch.value,
+            "decision": decision.branch.name,
+            "reason": decision.outcome.reason.value,
+            "stage": decision.stage.value,
+            "writes": len(decision.writes),
+        }
+        _LOG.info(decision.outcome.message, extra=details)

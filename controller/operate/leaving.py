@@ -1,0 +1,79 @@
+"""`decommission`: a claim is backed up no more, its backups stay. `delete-backups`: those go as well, when ordered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from controller import contract
+from controller.cluster.api import CHILDREN, CLAIMS, ApiError, Patch
+from controller.model import Kind, MissingCredentials
+from controller.naming import claim_key
+from controller.operate.site import Refused
+from controller.store.s3 import StoreError
+
+if TYPE_CHECKING:
+    from controller.contract import Repo
+    from controller.operate.site import Name, Site
+
+_RELEASED_DEADLINE_S: Final = 300.0
+
+
+async def decommission(site: Site, name: Name) -> None:
+    """Take the label off, and wait until nothing backs the claim up. Raises `Refused`."""
+    found = await site.claim(name)
+    if contract.TIER_LABEL in found.claim.labels:
+        body = {"metadata": {"uid": found.uid, "labels": {contract.TIER_LABEL: None}}}
+        await site.api.patch(CLAIMS.path(name.namespace, name.claim), body, Patch.MERGE)
+
+    async def look() -> str | None:
+        remaining = await _children(site, name)
+        return f"{', '.join(remaining)} remains" if remaining else None
+
+    await site.until(f"the children of {name} to be removed", _RELEASED_DEADLINE_S, look)
+    site.tell(f"{name}: is not backed up any more; its volume and its backups stay")
+    site.tell(f"{name}: to delete them for good, delete the claim, then: delete-backups {name} --yes")
+
+
+async def delete_backups(site: Site, name: Name, *, agreed: bool) -> None:
+    """Delete every repository of a claim that is gone, or is not backed up. Raises `Refused`."""
+    found = await site.find(name)
+    if found is not None and contract.TIER_LABEL in found.claim.labels:
+        raise Refused(f"{name} exists and is backed up; first: decommission {name}")
+    if remaining := await _children(site, name):
+        raise Refused(f"{name}: {', '.join(remaining)} may still write; wait until it is gone, and try again")
+    for repo in site.configuration.settings.stores:
+        await _delete(site, name, repo, agreed=agreed)
+    if not agreed:
+        site.tell("nothing was changed; add --yes to do it. It cannot be undone")
+
+
+async def _delete(site: Site, name: Name, repo: Repo, *, agreed: bool) -> None:
+    access = (await site.base.current())[repo]
+    if isinstance(access, MissingCredentials):
+        raise Refused(f"the {repo.value} store cannot be reached: {access.why}")
+    repository = site.stores.repository(repo, name.namespace, name.claim, access)
+    try:
+        objects = await repository.bucket.all(repository.path)
+        notes = await repository.bucket.all(repository.known)
+        if agreed:
+            # The note goes last: while it is there, what is half deleted is taken for a loss and not for a new claim.
+            for entry in (*objects, *notes):
+                await repository.bucket.delete(entry.key)
+    except StoreError as error:
+        raise Refused(f"the {repo.value} repository of {name} could not be deleted: {error}") from error
+    done = "deleted" if agreed else "to be deleted"
+    site.tell(f"{repo.value} repository of {name}: {len(objects)} objects {done}")
+
+
+async def _children(site: Site, name: Name) -> tuple[str, ...]:
+    selector = f"{contract.CLAIM_KEY_LABEL}={claim_key(name.namespace, name.claim)}"
+    found = []
+    for kind in (Kind.SOURCE, Kind.DESTINATION):
+        try:
+            bodies = await site.api.list(CHILDREN[kind].path(name.namespace), selector, metadata_only=True)
+        except ApiError as error:
+            if not error.is_missing:
+                raise
+            continue
+        found += [f"{kind.value} {body['metadata']['name']}" for body in bodies]
+    return tuple(found)

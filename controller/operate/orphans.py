@@ -1,0 +1,69 @@
+"""`orphans`: backups without a claim, and destinations without a use. It lists, and deletes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from controller import contract, naming, stamp
+from controller.cluster.api import CHILDREN, CLAIMS
+from controller.cluster.claims import claim_from
+from controller.model import Kind, MissingCredentials
+from controller.operate.site import Name, Refused
+from controller.store.s3 import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from controller.contract import Repo
+    from controller.model import Claim
+    from controller.operate.site import Site
+
+
+async def run(site: Site) -> None:
+    """Print them. Raises `Refused` if a store did not answer: what is not seen is not told as absent."""
+    bodies = await site.api.list(CLAIMS.path())
+    claims = {(claim.namespace, claim.name): claim for claim in map(claim_from, bodies)}
+    for repo in site.configuration.settings.stores:
+        for name in await _backed_up(site, repo):
+            if (name.namespace, name.claim) not in claims:
+                site.tell(f"{repo.value} repository of {name}: backups, and no claim; `backups {name}` lists them")
+    for line in await _idle_destinations(site, claims):
+        site.tell(line)
+
+
+async def _backed_up(site: Site, repo: Repo) -> tuple[Name, ...]:
+    """The claims that have had restore points, from the controller's notes: one key each, and no LIST of backups."""
+    access = (await site.base.current())[repo]
+    if isinstance(access, MissingCredentials):
+        raise Refused(f"the {repo.value} store cannot be reached: {access.why}")
+    prefix = naming.known_prefix(site.configuration.settings.stores[repo].prefix)
+    try:
+        entries = await site.stores.bucket(repo, access).all(prefix)
+    except StoreError as error:
+        raise Refused(f"the {repo.value} store could not be listed: {error}") from error
+    places = {tuple(entry.key.removeprefix(prefix).split("/")[:2]) for entry in entries}
+    return tuple(Name(namespace, claim) for namespace, claim in sorted(places))
+
+
+async def _idle_destinations(site: Site, claims: Mapping[tuple[str, str], Claim]) -> tuple[str, ...]:
+    selector = f"{contract.MANAGED_BY_LABEL}={contract.MANAGED_BY}"
+    bodies = await site.api.list(CHILDREN[Kind.DESTINATION].path(), selector, metadata_only=True)
+    lines = []
+    for body in bodies:
+        metadata = body["metadata"]
+        marked = (metadata.get("annotations") or {}).get(contract.CLAIM_ANNOTATION, "")
+        namespace, _, name = marked.partition("/")
+        if why := _why_idle(claims.get((namespace, name)), metadata["name"]):
+            lines.append(f"ReplicationDestination {metadata['namespace']}/{metadata['name']}: {why}")
+    return tuple(lines)
+
+
+def _why_idle(claim: Claim | None, destination: str) -> str | None:
+    if claim is None:
+        return "its claim is gone"
+    if stamp.is_settled(claim.uid, claim.annotations):
+        return "its claim is restored already"
+    decided = stamp.read(claim.annotations)
+    if decided is None or naming.destination(claim.namespace, claim.name, decided.life) != destination:
+        return "it belongs to an earlier claim of this name"
+    return None

@@ -1,0 +1,1 @@
+"""What the stores say: restore points, locks, and the objects that tell the right store from a wrong one."""

@@ -1,0 +1,120 @@
+"""The truth about one claim's backups, from what its stores answer. Whatever is not a complete answer is unknown.
+
+Two requests, at once: one lists what comes after `<path>/l`, which is the locks and the restore points (restic's other
+objects, config, data, index and keys, come before); the other asks for the first object after the place where it is
+noted that this claim has had restore points. Neither grows with the number of claims.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from controller import naming
+from controller.model import RestorePoint
+from controller.store.s3 import StoreError
+from controller.truth import Failed, Listed, Looked, truth_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from controller.model import Truth
+    from controller.settings import Store
+    from controller.store.restic import Restic
+    from controller.store.s3 import Bucket, Entry
+    from controller.truth import Listing
+
+_OBJECT_ID: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a store said of a claim.
+
+    `known_bytes` is how large the claim's volume was when that was noted; None if nothing was. `locks` are the locks
+    of the repository, with the time at which each was stored: restic renews a lock by storing another one.
+    """
+
+    truth: Truth
+    known_bytes: int | None = None
+    locks: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Where one claim's backups lie in one store."""
+
+    bucket: Bucket
+    store: Store
+    namespace: str
+    claim: str
+
+    @property
+    def path(self) -> str:
+        """The repository's own path, ending with a slash."""
+        return f"{naming.repository_path(self.store.prefix, self.namespace, self.claim)}/"
+
+    @property
+    def known(self) -> str:
+        """Where it is noted that this claim has had restore points, ending with a slash."""
+        return naming.known_path(self.store.prefix, self.namespace, self.claim)
+
+    async def look(self, deadline_s: float) -> Seen:
+        """Its truth, with restore points counted and dated by the store. Never raises."""
+        objects, noted = await asyncio.gather(self._objects(deadline_s), self._noted(deadline_s))
+        if isinstance(objects, Failed):
+            return Seen(truth_of(objects, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED))
+        listing = _points(objects, self.path)
+        locks = tuple(entry for entry in objects if entry.key.startswith(f"{self.path}locks/"))
+        if isinstance(noted, Failed):
+            return Seen(truth_of(listing, marker=Looked(noted), known=_NOBODY_LOOKED), locks=locks)
+        is_known = noted is not None and noted.key.startswith(self.known)
+        truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known))
+        return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks)
+
+    async def read(self, restic: Restic, deadline_s: float) -> Truth:
+        """Where `look` found restore points: the truth with all of their times and sizes, as the repository says."""
+        listing: Listing = await restic.points(deadline_s)
+        if isinstance(listing, Listed) and not listing.points:
+            # restic says of a missing bucket, too, that there is no repository; the store has just listed some points.
+            listing = Failed("the store lists restore points, and restic finds none")
+        return truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
+
+    async def _objects(self, deadline_s: float) -> tuple[Entry, ...] | Failed:
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self.bucket.all(self.path, start_after=f"{self.path}l")
+        except StoreError as error:
+            return Failed(str(error))
+        except TimeoutError:
+            return Failed("the store did not answer in time")
+
+    async def _noted(self, deadline_s: float) -> Entry | Failed | None:
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self.bucket.first(naming.knowledge_path(self.store.prefix), start_after=self.known)
+        except StoreError as error:
+            return Failed(str(error))
+        except TimeoutError:
+            return Failed("the store did not answer in time")
+
+
+_NOBODY_LOOKED: Final = Looked(Failed("nobody looked"))
+
+
+def _points(objects: Iterable[Entry], path: str) -> Listing:
+    points = []
+    for entry in objects:
+        folder, _, name = entry.key.removeprefix(path).partition("/")
+        if folder == "snapshots" and name:
+            if _OBJECT_ID.fullmatch(name) is None:
+                return Failed(f"{entry.key} lies among the restore points and is none")
+            points.append(RestorePoint(entry.stored_at, name))
+    return Listed(tuple(points), times_are_exact=False)
+
+
+def _bytes(key: str) -> int | None:
+    size = key.rpartition("/")[2]
+    return int(size) if size.isdecimal() else None

@@ -1,0 +1,169 @@
+"""What the stores say of claims that are stored: asked as seldom and as cheaply as the decision allows.
+
+While it is not settled what a volume holds, each look asks anew. Afterwards an answer is used again for a while, unless
+a sync of the claim has begun or ended since.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from controller import children, intent, locks, quantity, stamp
+from controller.contract import Repo
+from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
+from controller.store.truths import RESTIC_S
+from controller.truth import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from controller.intent import Reading
+    from controller.model import Child, Claim, Truth
+    from controller.store.asking import Seen
+    from controller.store.restic import LockFile
+    from controller.store.truths import Given, Stores
+
+_USED_AGAIN_S: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """That a claim has restore points in a store, to be written there with the size of its volume."""
+
+    repo: Repo
+    size_bytes: int
+    instead_of_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the stores said of one claim, its locks, and what is to be noted there."""
+
+    truths: Mapping[Repo, Truth]
+    locks: tuple[Lock, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    at_s: float
+    syncs: object
+    told: Told
+
+
+class StoreWatch:
+    """Asks for the reconciler. Never raises: what is no answer is `Unknown`."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._kept: dict[str, _Kept] = {}
+        self._lock_files: dict[str, dict[str, LockFile]] = {}  # by claim: a lock's content never changes
+
+    async def look(
+        self,
+        claim: Claim,
+        reading: Reading,
+        found: tuple[Child, ...],
+        given: Mapping[Repo, Given],
+        *,
+        a_mover_runs: bool,
+    ) -> Told:
+        """What the decision about this claim needs of its stores."""
+        if not stamp.is_settled(claim.uid, claim.annotations):
+            self._kept.pop(claim.full_name, None)
+            return await self._unsettled(claim, reading, found, given, a_mover_runs=a_mover_runs)
+        if not isinstance(reading, intent.Intent) or claim.terminating:
+            self.forget(claim.full_name)
+            return Told({})
+        syncs = _syncs(claim, found, reading)
+        kept = self._kept.get(claim.full_name)
+        if kept is not None and kept.syncs == syncs and time.monotonic() - kept.at_s < _USED_AGAIN_S:
+            return kept.told
+        repos = [Repo.LOCAL, *([Repo.REMOTE] if reading.remote else [])]
+        seen = {repo: await self._stores.look(repo, claim, given) for repo in repos}
+        told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
+        is_clear = not told.locks and not any(isinstance(truth, Unknown) for truth in told.truths.values())
+        # A note that is still to be written is written once; if that fails, the next answer asks for it again.
+        if is_clear and not a_mover_runs:
+            self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths))
+        return told
+
+    def forget(self, full_name: str) -> None:
+        """The claim is gone, or asks for nothing."""
+        self._kept.pop(full_name, None)
+        self._lock_files.pop(full_name, None)
+
+    async def _unsettled(
+        self,
+        claim: Claim,
+        reading: Reading,
+        found: tuple[Child, ...],
+        given: Mapping[Repo, Given],
+        *,
+        a_mover_runs: bool,
+    ) -> Told:
+        decided = stamp.read(claim.annotations)
+        restore = decided.restore if decided else None
+        if claim.terminating or (isinstance(reading, intent.NotOurs) and restore is None):
+            return Told({})
+        seen: dict[Repo, Seen] = {Repo.LOCAL: await self._stores.look(Repo.LOCAL, claim, given)}
+        remote_counts = isinstance(seen[Repo.LOCAL].truth, Absent) or (restore and restore.repo is Repo.REMOTE)
+        if Repo.REMOTE in given and remote_counts:
+            seen[Repo.REMOTE] = await self._stores.look(Repo.REMOTE, claim, given)
+        told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
+        begun = decided is not None and any(
+            child.kind is Kind.DESTINATION and child.name in children.current_names(claim, decided) for child in found
+        )
+        if restore is None or begun or claim.phase is Phase.BOUND:
+            return told
+        if not isinstance(told.truths.get(restore.repo), Exists):
+            return told
+        # Before a mover is sent: its password is tried, and which restore point it will choose is read.
+        exact = await self._stores.read(restore.repo, claim, given)
+        return Told({**told.truths, restore.repo: exact}, told.locks, told.notes)
+
+    async def _told(
+        self, claim: Claim, seen: Mapping[Repo, Seen], given: Mapping[Repo, Given], *, a_mover_runs: bool
+    ) -> Told:
+        found: list[Lock] = []
+        for repo, each in seen.items():
+            found += await self._locks(claim, repo, each, given, a_mover_runs=a_mover_runs)
+        if not found:
+            self._lock_files.pop(claim.full_name, None)
+        truths = {repo: each.truth for repo, each in seen.items()}
+        return Told(truths, tuple(found), tuple(_notes(claim, seen)))
+
+    async def _locks(
+        self, claim: Claim, repo: Repo, seen: Seen, given: Mapping[Repo, Given], *, a_mover_runs: bool
+    ) -> list[Lock]:
+        """The locks that may be in the way. One that is young while a mover runs is that mover's, and is not read."""
+        now, access = datetime.now(UTC), given.get(repo)
+        suspected = [entry for entry in seen.locks if not a_mover_runs or now - entry.stored_at > locks.UNRENEWED_AFTER]
+        if not suspected or not isinstance(access, Credentials):
+            return []
+        known = self._lock_files.setdefault(claim.full_name, {})
+        restic = self._stores.restic(repo, claim, access)
+        found = []
+        for lock_id in (entry.key.rpartition("/")[2] for entry in suspected):
+            file = known.get(lock_id) or await restic.lock(lock_id, RESTIC_S)
+            if not isinstance(file, Failed):
+                known[lock_id] = file
+                found.append(Lock(repo, lock_id, file.host, file.refreshed_at, exclusive=file.exclusive))
+        return found
+
+
+def _syncs(claim: Claim, found: Iterable[Child], reading: intent.Intent) -> object:
+    sources = sorted((child.name, *map(str, child.status.values())) for child in found if child.kind is Kind.SOURCE)
+    return claim.uid, claim.request, reading.remote, tuple(sources)
+
+
+def _notes(claim: Claim, seen: Mapping[Repo, Seen]) -> Iterable[Note]:
+    size_bytes = quantity.bytes_of(claim.request) or 0
+    settled = stamp.is_settled(claim.uid, claim.annotations)
+    for repo, each in seen.items():
+        known = each.known_bytes
+        if isinstance(each.truth, Exists) and (known is None or (settled and known < size_bytes)):
+            yield Note(repo, size_bytes, known)

@@ -1,0 +1,213 @@
+"""Operations: what is told, what is refused, and what a claim is when it is applied again."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from controller import __main__ as program
+from controller import contract, naming, stamp
+from controller.cluster.claims import claim_from
+from controller.contract import Repo
+from controller.model import Absent, Exists, RestorePoint, Unknown
+from controller.operate import backing_up, backups, orphans, recreating, restoring
+from controller.operate.recreating import Change
+from controller.operate.restoring import Order
+from controller.operate.site import Found, Name, Refused
+from controller.stamp import Stamp, Start
+from tests.controller.scene import NOW, TWO_STORES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from controller.model import Truth
+
+NAME = Name("shop", "orders")
+POINTS = tuple(RestorePoint(NOW - timedelta(hours=hours), f"{hours:064x}", 3 * 2**30) for hours in (9, 5, 1))
+BODY: dict[str, Any] = {
+    "metadata": {
+        "namespace": "shop",
+        "name": "orders",
+        "uid": "u-1",
+        "resourceVersion": "7",
+        "labels": {"backup": "hourly", "app": "shop"},
+        "finalizers": ["kubernetes.io/pvc-protection"],
+        "annotations": {
+            "team": "blue",
+            "pv.kubernetes.io/bind-completed": "yes",
+            "volume.kubernetes.io/selected-node": "worker",
+            "kubectl.kubernetes.io/last-applied-configuration": "{}",
+            contract.DECISION_ANNOTATION: "{}",
+            contract.SETTLED_ANNOTATION: "u-1 fresh",
+            contract.ACCEPT_VOLUME_ANNOTATION: "u-1 looked",
+            contract.SKIP_RESTORE_ANNOTATION: "first try",
+            contract.BACK_UP_NOW_ANNOTATION: "once",
+            contract.RUN_AS_USER_ANNOTATION: "1001",
+        },
+    },
+    "spec": {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "fast",
+        "volumeName": "pvc-1",
+        "dataSourceRef": {"apiGroup": "volsync.backube", "kind": "ReplicationDestination", "name": "old"},
+        "resources": {"requests": {"storage": "10Gi"}},
+    },
+    "status": {"phase": "Bound", "capacity": {"storage": "12Gi"}},
+}
+
+
+def test_a_claim_returns_without_any_mark_of_the_volume_that_goes() -> None:
+    returned = recreating.manifest(BODY, Change())
+    assert returned["metadata"] == {
+        "namespace": "shop",
+        "name": "orders",
+        "labels": {"backup": "hourly", "app": "shop"},
+        "annotations": {"team": "blue", contract.RUN_AS_USER_ANNOTATION: "1001"},
+    }
+    assert returned["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "fast",
+        "resources": {"requests": {"storage": "10Gi"}},
+    }
+
+
+def test_a_claim_returns_with_what_is_asked_and_its_new_size_and_the_one_that_was_read_is_not_changed() -> None:
+    before = copy.deepcopy(BODY)
+    returned = recreating.manifest(BODY, Change({contract.RESTORE_FROM_ANNOTATION: "remote"}, "4Gi"))
+    assert returned["metadata"]["annotations"][contract.RESTORE_FROM_ANNOTATION] == "remote"
+    assert returned["spec"]["resources"] == {"requests": {"storage": "4Gi"}}
+    assert before == BODY
+
+
+class _Told:
+    """A site whose repositories say this."""
+
+    def __init__(self, truths: dict[Repo, Truth]) -> None:
+        self._truths = truths
+        self.configuration = type("Configuration", (), {"settings": TWO_STORES})()
+
+    async def truth(self, repo: Repo, _name: Name) -> Truth:
+        return self._truths[repo]
+
+
+def _choose(order: Order, **truths: Truth) -> tuple[Repo, RestorePoint]:
+    told: Any = _Told({Repo(repo): truth for repo, truth in truths.items()})
+    return asyncio.run(restoring.choose(told, NAME, order))
+
+
+EXISTS = Exists(POINTS[-1].id, POINTS[-1].at, 3, POINTS)
+
+
+def test_the_newest_point_is_restored_if_nothing_else_is_ordered() -> None:
+    assert _choose(Order(), local=EXISTS, remote=Absent())[1].id == EXISTS.newest
+
+
+def test_previous_counts_back_and_as_of_takes_the_newest_at_or_before() -> None:
+    assert _choose(Order(previous=1), local=EXISTS, remote=Absent()) == (Repo.LOCAL, POINTS[1])
+    at = POINTS[1].at.replace(microsecond=0)
+    assert _choose(Order(as_of=at), local=EXISTS, remote=Absent()) == (Repo.LOCAL, POINTS[1])
+    assert _choose(Order(as_of=at - timedelta(seconds=1)), local=EXISTS, remote=Absent()) == (Repo.LOCAL, POINTS[0])
+
+
+@pytest.mark.parametrize(
+    ("order", "local", "why"),
+    [
+        (Order(previous=3), EXISTS, "there are 3 restore points"),
+        (Order(as_of=POINTS[0].at - timedelta(seconds=1)), EXISTS, "there are 0 restore points"),
+        (Order(), Unknown("it does not answer"), "nobody can say"),
+        (Order(), Absent(), "has no restore point"),
+    ],
+)
+def test_an_order_that_cannot_be_met_is_refused_before_anything_goes(order: Order, local: Truth, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        _choose(order, local=local, remote=Absent())
+
+
+def test_an_unknown_local_repository_is_never_passed_over_for_the_remote_one() -> None:
+    with pytest.raises(Refused, match="local repository"):
+        _choose(Order(), local=Unknown("refused"), remote=EXISTS)
+
+
+def test_a_point_that_does_not_fit_is_refused() -> None:
+    restoring.check_size(NAME, POINTS[0], "3Gi")
+    with pytest.raises(Refused, match="is less"):
+        restoring.check_size(NAME, POINTS[0], "2Gi")
+
+
+@pytest.mark.parametrize(("size", "smaller"), [("12Gi", False), ("11Gi", True), ("20Gi", False), ("1Gi", True)])
+def test_smaller_than_the_volume_is_smaller_whatever_the_claim_asks_for(size: str, *, smaller: bool) -> None:
+    assert restoring.is_smaller(Found(BODY, claim_from(BODY)), size) is smaller
+
+
+def test_points_are_listed_newest_first_as_previous_counts_them() -> None:
+    listed = list(backups.rows(POINTS))
+    assert [line.split()[0] for line in listed[1:]] == ["0", "1", "2"]
+    assert POINTS[-1].id[:8] in listed[1]
+
+
+@pytest.mark.parametrize(
+    ("sources", "missing"),
+    [
+        ([None], "not there"),
+        ([{"status": {"lastManualSync": "before"}, "trigger": {"manual": "now"}}], "not done it"),
+        ([{"status": {"lastManualSync": "now"}, "trigger": {"manual": "now"}}], "schedule"),
+        ([{"status": {"lastManualSync": "now"}, "trigger": {"schedule": "1 * * * *"}}, None], "not there"),
+        ([{"status": {"lastManualSync": "now"}, "trigger": {"schedule": "1 * * * *"}}], None),
+    ],
+)
+def test_a_backup_is_over_when_it_was_acknowledged_and_the_schedule_is_in_force(
+    sources: list[Any], missing: str | None
+) -> None:
+    bodies = [
+        each and {"metadata": {"name": "s"}, "spec": {"trigger": each["trigger"]}, "status": each["status"]}
+        for each in sources
+    ]
+    found = backing_up._what_is_missing(bodies, "now")
+    assert found is None if missing is None else missing in (found or "")
+
+
+def test_a_destination_is_idle_when_its_claim_is_gone_or_restored_or_another() -> None:
+    decided = Stamp(Start.FRESH, "aaaaaaaa", NOW, "empty")
+    waiting = copy.deepcopy(BODY)
+    waiting["metadata"]["annotations"] = {contract.DECISION_ANNOTATION: stamp.written(decided)}
+    own = naming.destination("shop", "orders", "aaaaaaaa")
+    assert "gone" in (orphans._why_idle(None, own) or "")
+    assert "restored" in (orphans._why_idle(claim_from(BODY), own) or "")
+    assert "earlier" in (orphans._why_idle(claim_from(waiting), "another") or "")
+    assert orphans._why_idle(claim_from(waiting), own) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["backups", "orders"], "write <namespace>/<claim>"),
+        (["restore", "shop/orders", "--as-of", "yesterday"], "2026-01-14T12:00:00Z"),
+        (["restore", "shop/orders", "--previous", "-1"], "0 for the newest"),
+        (["restore", "shop/orders", "--from", "elsewhere"], "local"),
+        (["backups", "shop/orders", "--endpoint", "near=here"], "STORE=URL"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_with_what_to_type(
+    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["controller", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_cluster_that_is_not_there_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "configuration.yaml"
+    file.write_text("stores: {local: {endpoint: 'http://127.0.0.1:1', bucket: volsync, secret: base}}\n")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.setattr(sys, "argv", ["controller", "--configuration", str(file), "backups", "shop/orders"])
+    assert program.main() == 2
+    assert "leads to no cluster" in capsys.readouterr().err

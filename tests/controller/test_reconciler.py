@@ -1,0 +1,206 @@
+"""What is done about one claim: deeds before words, words only when they are new, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client import generate_latest
+
+from controller.cluster import saying
+from controller.cluster.api import ApiError
+from controller.cluster.reader import Looked
+from controller.contract import Repo
+from controller.intent import NotOurs, read
+from controller.loop.measures import Measures
+from controller.loop.reconciler import Reconciler
+from controller.model import Unknown
+from controller.store.s3 import StoreError
+from controller.store.watch import Note
+from tests.controller.scene import (
+    ABSENT,
+    EXISTS,
+    SETTINGS,
+    claim,
+    decision,
+    protecting,
+    restoring_claim,
+    settled_claim,
+    world,
+)
+
+if TYPE_CHECKING:
+    from controller.cluster.saying import Said
+    from controller.model import World
+
+KEY = ("shop", "orders")
+
+
+class Writes:
+    """A writer that notes what it was asked for; from `fails_at` on it fails."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.done: list[str] = []
+        self._fails_at = fails_at
+
+    def _note(self, what: str) -> None:
+        if self._fails_at is not None and len(self.done) >= self._fails_at:
+            raise StoreError("no answer")
+        self.done.append(what)
+
+    async def write(self, _namespace: str, _name: str, write: Any) -> None:
+        self._note(type(write).__name__)
+
+    async def note(self, _claim: Any, _note: Note) -> None:
+        self._note("note")
+
+    async def tell(self, _claim: Any, said: Said, _answer: Any) -> None:
+        self._note(f"event {said.reason}")
+
+    async def set_condition(self, _claim: Any, said: Said) -> None:
+        self._note(f"condition {said.reason}")
+
+
+def look(
+    seen: World, writes: Writes, *, said: Said | None = None, notes: tuple[Note, ...] = (), times: int = 1
+) -> tuple[float | None, Measures, list[tuple[str, str]]]:
+    """Look at a claim some times."""
+    reading = NotOurs() if seen.claim is None else read(seen.claim, SETTINGS)
+
+    class Reader:
+        async def look(self, _key: object) -> Looked:
+            return Looked(seen, reading, said, notes)
+
+    measures = Measures(lambda: 7)
+    gone: list[tuple[str, str]] = []
+    reader: Any = Reader()
+    writer: Any = writes
+    reconciler = Reconciler(SETTINGS, reader, writer, measures, gone.append)
+
+    async def run() -> float | None:
+        again_s = None
+        for _ in range(times):
+            again_s = await reconciler.look(KEY)
+        return again_s
+
+    return asyncio.run(run()), measures, gone
+
+
+def at_rest() -> World:
+    of = settled_claim()
+    # Its newest restore point is older than real time allows: what is told of that is one thing, and stays the same.
+    return world(of, EXISTS, children=protecting(of))
+
+
+def told(seen: World) -> Said:
+    return saying.of_decision(decision(seen))
+
+
+def test_what_is_done_comes_before_what_is_told() -> None:
+    writes = Writes()
+    look(world(claim(), ABSENT), writes)
+    assert writes.done == ["Annotate", "event Converging"]
+
+
+def test_what_lasts_is_told_by_a_condition_and_then_by_an_event() -> None:
+    writes = Writes()
+    look(world(claim(), Unknown("away")), writes)
+    assert writes.done == ["condition BackupTruthUnknown", "event BackupTruthUnknown"]
+
+
+def test_what_the_claim_already_says_is_not_written_again() -> None:
+    seen = world(claim(), Unknown("away"))
+    writes = Writes()
+    look(seen, writes, said=told(seen), times=3)
+    assert writes.done == []
+
+
+def test_what_passes_by_is_told_once_however_often_it_is_tried() -> None:
+    writes = Writes()
+    look(world(claim(), ABSENT), writes, times=3)
+    assert writes.done == ["Annotate", "event Converging", "Annotate", "Annotate"]
+
+
+def test_a_claim_that_asks_for_nothing_is_told_nothing() -> None:
+    writes = Writes()
+    look(world(claim(labels={}), ABSENT), writes)
+    assert writes.done == []
+
+
+def test_a_store_that_cannot_be_noted_in_stops_nothing() -> None:
+    seen = world(claim(), Unknown("away"))
+    writes = Writes(fails_at=0)
+    again_s, _, _ = look(seen, writes, said=told(seen), notes=(Note(Repo.LOCAL, 1, None),))
+    assert (writes.done, again_s) == ([], decision(seen).look_again_s)
+
+
+def test_what_cannot_be_told_in_a_namespace_that_is_being_deleted_stops_no_deed_and_is_no_failure() -> None:
+    class NobodyListens(Writes):
+        async def tell(self, _claim: Any, _said: Said, _answer: Any) -> None:
+            raise ApiError(403, "POST events", "the namespace is being terminated")
+
+    writes = NobodyListens()
+    of = settled_claim(terminating=True)
+    again_s, measures, _ = look(world(of, EXISTS, children=protecting()), writes)
+    assert writes.done == ["Delete", "Delete"]
+    assert again_s is not None
+    assert "firedrill_reconcile_errors_total 0.0" in generate_latest(measures.registry).decode()
+
+
+def test_a_write_that_is_forbidden_is_told_on_the_claim_once_and_tried_again() -> None:
+    class Forbidden(Writes):
+        async def write(self, _namespace: str, _name: str, _write: Any) -> None:
+            raise ApiError(403, "POST secrets", "exceeded quota")
+
+    writes, seen = Forbidden(), world(claim(), ABSENT)
+    with pytest.raises(ApiError):
+        look(seen, writes)
+    assert writes.done == ["condition Waiting", "event Waiting"]
+    told_before = saying.Said("False", "Waiting", "[34] the API server forbids it: POST secrets: 403 exceeded quota")
+    with pytest.raises(ApiError):
+        look(seen, writes, said=told_before)
+    assert len(writes.done) == 2
+
+
+def test_a_write_that_fails_is_for_the_queue_to_try_again() -> None:
+    with pytest.raises(StoreError):
+        look(world(claim(), ABSENT), Writes(fails_at=0))
+
+
+def test_a_claim_that_is_gone_with_all_its_children_is_forgotten() -> None:
+    again_s, measures, gone = look(world(None), Writes())
+    assert (again_s, gone) == (None, [KEY])
+    assert "shop" not in generate_latest(measures.registry).decode()
+
+
+def test_metrics_name_each_claim_that_is_not_simply_protected_and_count_all() -> None:
+    _, measures, _ = look(world(claim(), Unknown("away")), Writes())
+    found = generate_latest(measures.registry).decode()
+    labels = 'branch="31",claim="orders",namespace="shop",reason="BackupTruthUnknown"'
+    assert f"firedrill_claim_reason{{{labels}}} 1.0" in found
+    assert 'firedrill_claims{stage="unsettled"} 1.0' in found
+    assert 'firedrill_truth_unknown{repository="local"} 1.0' in found
+    assert "firedrill_queue_depth 7.0" in found
+
+
+def test_metrics_tell_how_old_the_newest_restore_point_is() -> None:
+    _, measures, _ = look(at_rest(), Writes())
+    found = generate_latest(measures.registry).decode()
+    name = "firedrill_newest_restore_point_timestamp_seconds{"
+    assert [float(line.split()[-1]) for line in found.splitlines() if line.startswith(name)] == [EXISTS.at.timestamp()]
+
+
+def test_a_condition_and_an_event_name_the_branch_and_the_claim() -> None:
+    of = restoring_claim()
+    said = told(world(of, Unknown("away")))
+    condition = saying.condition(of, said, EXISTS.at)
+    assert condition["metadata"]["uid"] == of.uid
+    [first] = condition["status"]["conditions"]
+    assert first["message"].startswith("[51] ")
+    body = {"metadata": {}, "status": condition["status"]}
+    assert saying.said_on(body) == said
+    event = saying.event(replace(of, name="n" * 253), said, decision(world(of, EXISTS)).outcome.answer, EXISTS.at, "us")
+    assert len(event["metadata"]["name"]) <= 253
+    assert event["regarding"]["uid"] == of.uid

@@ -1,0 +1,368 @@
+"""What the stores are believed to say: against a real MinIO, the real restic, and servers that never answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clusters.versions import choose
+from controller import contract, naming
+from controller.configuration import S3Deadlines
+from controller.contract import Repo
+from controller.intent import Earlier, Intent, Latest, NotOurs
+from controller.model import Absent, Exists, MissingCredentials, Phase, Unknown
+from controller.settings import HOURLY, Settings, Store
+from controller.store.marking import mark
+from controller.store.s3 import AlreadyThere
+from controller.store.watch import Note, StoreWatch
+from fixtures.wait import Waits, eventually
+from tests.controller.real_store import BUCKET, RealStore, credentials, free_port, minio, program
+from tests.controller.scene import claim, new_claim, settled_claim
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from typing import Any
+
+    from controller.model import Claim, Truth
+    from controller.store.asking import Seen
+    from controller.store.truths import Given, Stores
+    from controller.store.watch import Told
+
+ORDERS = new_claim()
+WANTED = Intent(HOURLY, "hourly")
+GIVEN: Mapping[Repo, Given] = {Repo.LOCAL: credentials()}
+OTHER = claim(name="other")
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Generator[RealStore]:
+    server, restic = program("minio", choose().minio), program("restic", choose().restic)
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{restic.parent}:{before}"
+    with minio(tmp_path_factory.mktemp("minio"), server, restic) as found:
+        yield found
+    os.environ["PATH"] = before
+
+
+@pytest.fixture
+def store(one: RealStore) -> RealStore:
+    """Empty but for the marker."""
+    one.empty()
+    one.put(naming.marker_path(one.store.prefix))
+    return one
+
+
+def look(store: RealStore, of: Claim = ORDERS, given: Mapping[Repo, Given] = GIVEN, **changes: Any) -> Seen:
+    async def asked(stores: Stores) -> Seen:
+        return await stores.look(Repo.LOCAL, of, given)
+
+    return store.ask(asked, **changes)
+
+
+def read(store: RealStore, given: Mapping[Repo, Given] = GIVEN, deadline_s: float = 60) -> Truth:
+    async def asked(stores: Stores) -> Truth:
+        return await stores.read(Repo.LOCAL, ORDERS, given, deadline_s)
+
+    return store.ask(asked)
+
+
+def for_new(store: RealStore, of: Claim, wanted: Intent = WANTED) -> Mapping[Repo, Truth]:
+    async def asked(stores: Stores) -> Mapping[Repo, Truth]:
+        return await stores.for_new(wanted, of, GIVEN)
+
+    return store.ask(asked)
+
+
+def watched(store: RealStore, of: Claim, reading: Any = WANTED, *, a_mover_runs: bool = False) -> Told:
+    async def asked(stores: Stores) -> Told:
+        return await StoreWatch(stores).look(of, reading, (), GIVEN, a_mover_runs=a_mover_runs)
+
+    return store.ask(asked)
+
+
+def why(truth: Truth) -> str:
+    assert isinstance(truth, Unknown), truth
+    return truth.why
+
+
+# --- what is there ---------------------------------------------------------------------------------------------------
+
+
+def test_nothing_at_the_path_in_a_marked_store_is_absent(store: RealStore) -> None:
+    assert look(store).truth == Absent()
+    assert look(store).known_bytes is None
+
+
+def test_restore_points_are_counted_and_the_newest_is_the_last_that_was_stored(store: RealStore) -> None:
+    ids = [store.back_up(ORDERS, f"2026-01-10 0{hour}:00:00", f"content {hour}") for hour in (1, 2)]
+    found = look(store).truth
+    assert isinstance(found, Exists)
+    assert (found.newest, found.count, found.points) == (ids[-1], 2, ())
+
+
+def test_a_repository_without_restore_points_is_absent(store: RealStore) -> None:
+    store.run(ORDERS, "init")
+    assert look(store).truth == Absent()
+
+
+def test_a_neighbour_whose_name_begins_alike_is_another_claim(store: RealStore) -> None:
+    store.back_up(replace(ORDERS, name="orders2"), "2026-01-10 01:00:00", "of the neighbour")
+    assert look(store).truth == Absent()
+
+
+def test_more_restore_points_than_a_page_has_are_all_counted(store: RealStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.store.s3._PAGE", 2)
+    for number in range(5):
+        store.put(f"{store.path(ORDERS)}/snapshots/{number:064x}")
+    found = look(store).truth
+    assert isinstance(found, Exists)
+    assert found.count == 5
+
+
+def test_what_is_no_restore_point_among_them_makes_it_unknown(store: RealStore) -> None:
+    store.put(f"{store.path(ORDERS)}/snapshots/notes.txt")
+    assert "is none" in why(look(store).truth)
+
+
+def test_the_repository_tells_times_and_sizes_of_its_restore_points(store: RealStore) -> None:
+    ids = [store.back_up(ORDERS, f"2026-01-10 0{hour}:00:00", "x" * hour) for hour in (1, 2)]
+    found = read(store)
+    assert isinstance(found, Exists)
+    assert [(point.id, point.size_bytes) for point in found.points] == [(ids[0], 1), (ids[1], 2)]
+    assert found.points[0].at == datetime(2026, 1, 10, 1, tzinfo=UTC)
+
+
+# --- the right store -------------------------------------------------------------------------------------------------
+
+
+def test_a_store_without_a_marker_is_unknown_whatever_else_is_in_it(store: RealStore) -> None:
+    store.empty()
+    store.put("cluster-a/shop/another/config")
+    assert "no marker" in why(look(store).truth)
+
+
+def test_restore_points_that_were_known_and_are_gone_are_unknown_and_not_absent(store: RealStore) -> None:
+    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}1024")
+    assert "lost or moved" in why(look(store).truth)
+    assert look(store).known_bytes == 1024
+
+
+def test_what_is_known_of_another_claim_tells_nothing_of_this_one(store: RealStore) -> None:
+    for other in ("order", "orders2", "a", "z"):
+        store.put(f"{naming.known_path(store.store.prefix, 'shop', other)}1024")
+    assert look(store).truth == Absent()
+
+
+def test_a_store_is_marked_once_and_never_again(store: RealStore) -> None:
+    store.empty()
+    configuration = store.configuration()
+
+    async def marked(stores: Stores) -> tuple[bool, str]:
+        return await mark(stores, Repo.LOCAL, GIVEN, configuration)
+
+    assert store.ask(marked)[0]
+    first = store.s3.get_object(Bucket=BUCKET, Key="cluster-a/.firedrill/store")["Body"].read()
+    again, told = store.ask(marked)
+    assert not again
+    assert "already" in told
+    assert store.s3.get_object(Bucket=BUCKET, Key="cluster-a/.firedrill/store")["Body"].read() == first
+
+
+# --- no answer is never "nothing" ------------------------------------------------------------------------------------
+
+
+def test_a_bucket_that_does_not_exist_is_unknown(store: RealStore) -> None:
+    gone = Settings(stores={Repo.LOCAL: replace(store.store, bucket="no-such-bucket")})
+    assert why(look(store, settings=gone).truth) == "the bucket no-such-bucket does not exist"
+
+
+@pytest.mark.parametrize("key", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"])
+def test_a_refusal_is_unknown_and_says_whose_key_to_correct(store: RealStore, key: str) -> None:
+    found = why(look(store, given={Repo.LOCAL: credentials(**{key: "another-key"})}).truth)
+    assert "correct the base Secret" in found
+    assert "another-key" not in found
+
+
+def test_a_base_secret_that_is_missing_or_incomplete_is_unknown(store: RealStore) -> None:
+    assert why(look(store, given={Repo.LOCAL: MissingCredentials("create it")}).truth) == "create it"
+    assert "lacks RESTIC_PASSWORD" in why(look(store, given={Repo.LOCAL: credentials(RESTIC_PASSWORD="")}).truth)
+
+
+def test_a_store_that_is_away_is_unknown_and_always_for_the_same_reason(store: RealStore) -> None:
+    nobody = Settings(stores={Repo.LOCAL: Store(f"http://127.0.0.1:{free_port()}", BUCKET)})
+    found = why(look(store, settings=nobody).truth)
+    assert "could not be reached" in found
+    assert why(look(store, settings=nobody).truth) == found
+
+
+@contextmanager
+def a_server_that_says(answer: bytes) -> Generator[Store]:
+    """It accepts, and then says this for ever, or nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        if answer:
+
+            def serve() -> None:
+                for _ in range(4):
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(65536)
+                        connection.sendall(answer)
+
+            threading.Thread(target=serve, daemon=True).start()
+        yield Store(f"http://127.0.0.1:{listener.getsockname()[1]}", BUCKET)
+
+
+def test_a_store_that_never_answers_is_unknown_before_the_deadline(store: RealStore) -> None:
+    with a_server_that_says(b"") as silent:
+        began = datetime.now(UTC)
+        settings = Settings(stores={Repo.LOCAL: silent})
+        found = why(look(store, settings=settings, s3=S3Deadlines(connect_s=1, answer_s=1)).truth)
+    assert found == "the store did not answer in time"
+    assert datetime.now(UTC) - began < timedelta(seconds=15)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>a proxy's page</html>",
+        b"",
+        b"<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'></ListBucketResult>",
+        b"<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><IsTruncated>true</IsTruncated></ListBucketResult>",
+        b"<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><IsTruncated>fal",
+    ],
+)
+def test_an_answer_that_is_no_complete_listing_is_unknown(store: RealStore, body: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+    with a_server_that_says(answer) as odd:
+        assert "listing" in why(look(store, settings=Settings(stores={Repo.LOCAL: odd})).truth)
+
+
+def test_a_wrong_password_is_unknown_and_told_apart(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    found = why(read(store, {Repo.LOCAL: credentials(RESTIC_PASSWORD="another")}))  # noqa: S106 - no secret
+    assert "does not open the repository" in found
+
+
+def test_a_repository_of_a_newer_format_is_unknown(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    store.age(ORDERS)
+    assert "version" in why(read(store))
+
+
+def test_a_repository_that_lost_its_config_is_unknown_although_restic_says_there_is_none(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    store.s3.delete_object(Bucket=BUCKET, Key=f"{store.path(ORDERS)}/config")
+    assert "restic finds none" in why(read(store))
+
+
+def test_restore_points_that_no_mover_made_are_unknown(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content", path="/home")
+    assert "none that a mover made" in why(read(store))
+
+
+def test_restic_is_ended_at_its_deadline(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    assert "in time" in why(read(store, deadline_s=0.01))
+
+
+# --- as closely as a new claim needs ---------------------------------------------------------------------------------
+
+
+def test_the_points_are_read_where_an_older_one_is_asked_for(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}{1 << 30}")
+    [newest] = for_new(store, ORDERS, Intent(HOURLY, "hourly", request=Latest())).values()
+    [older] = for_new(store, ORDERS, Intent(HOURLY, "hourly", request=Earlier(previous=0))).values()
+    assert isinstance(newest, Exists)
+    assert isinstance(older, Exists)
+    assert (len(newest.points), len(older.points)) == (0, 1)
+
+
+def test_the_size_is_read_where_the_claim_is_smaller_than_its_volume_was(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "12345")
+    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}{1 << 30}")
+    [found] = for_new(store, replace(ORDERS, request="512Mi")).values()
+    assert isinstance(found, Exists)
+    assert [point.size_bytes for point in found.points] == [5]
+
+
+def test_no_store_is_asked_for_a_claim_that_brings_its_own_data(store: RealStore) -> None:
+    assert for_new(store, ORDERS, Intent(HOURLY, "hourly", skip_reason="a new start")) == {}
+
+
+# --- what is asked of stored claims ----------------------------------------------------------------------------------
+
+
+def test_a_first_restore_point_is_to_be_noted_with_the_size_of_the_volume(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    assert watched(store, settled_claim()).notes == (Note(Repo.LOCAL, 1 << 30, None),)
+    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}{1 << 30}")
+    assert watched(store, settled_claim()).notes == ()
+    assert watched(store, settled_claim(request="2Gi")).notes == (Note(Repo.LOCAL, 1 << 31, 1 << 30),)
+
+
+def test_a_restore_is_begun_only_after_the_repository_was_opened(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    text = (
+        '{"version": 1, "start": "restore", "life": "aaaaaaaa", "at": "2026-01-10T12:00:00Z", "why": "", '
+        '"repository": "local", "point": "p", "pointAt": "2026-01-10T12:00:00Z"}'
+    )
+    waiting = claim(phase=Phase.PENDING, annotations={contract.DECISION_ANNOTATION: text})
+    found = watched(store, waiting).truths[Repo.LOCAL]
+    assert isinstance(found, Exists)
+    assert len(found.points) == 1
+
+
+def test_no_store_is_asked_about_what_asks_for_nothing(store: RealStore) -> None:
+    assert watched(store, settled_claim(), NotOurs()).truths == {}
+
+
+def leave_a_lock(store: RealStore) -> str:
+    """One as a killed mover leaves it; restic itself writes it, and is killed while it holds it."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "RESTIC_REPOSITORY": f"s3:{store.endpoint}/{BUCKET}/{store.path(ORDERS)}",
+        "RESTIC_PASSWORD": "a password",
+        "AWS_ACCESS_KEY_ID": "an-access-key",
+        "AWS_SECRET_ACCESS_KEY": "a-secret-key",
+    }
+    command = [str(store.restic), "--no-cache", "backup", "--stdin"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as holder:
+        locks = f"{store.path(ORDERS)}/locks/"
+        found = eventually(lambda: store.keys(locks), bool, expected="a lock", wait=Waits.load().api)
+        holder.kill()
+    return found[0].rpartition("/")[2]
+
+
+def test_a_lock_that_was_left_behind_is_read_with_its_owner_and_a_running_movers_is_not(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    lock = leave_a_lock(store)
+    [found] = watched(store, settled_claim()).locks
+    assert (found.repo, found.id, found.host, found.exclusive) == (Repo.LOCAL, lock, socket.gethostname(), False)
+    assert abs(datetime.now(UTC) - found.refreshed_at) < timedelta(minutes=10)
+    assert watched(store, settled_claim(), a_mover_runs=True).locks == ()
+
+
+# --- one bucket ------------------------------------------------------------------------------------------------------
+
+
+def test_an_object_with_an_awkward_name_is_stored_listed_and_removed(store: RealStore) -> None:
+    async def there_and_back(stores: Stores) -> list[str]:
+        bucket = stores.bucket(Repo.LOCAL, credentials())
+        await bucket.put("odd/a b+c=ü&d", b"x")
+        with pytest.raises(AlreadyThere):
+            await bucket.put_new("odd/a b+c=ü&d", b"y")
+        found = [entry.key for entry in await bucket.all("odd/")]
+        await bucket.delete(found[0])
+        await bucket.delete(found[0])
+        return [*found, *[entry.key for entry in await bucket.all("odd/")]]
+
+    assert store.ask(there_and_back) == ["odd/a b+c=ü&d"]
