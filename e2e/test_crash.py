@@ -11,6 +11,7 @@ from fixtures.scenario import (
     AppFinds,
     BackUp,
     Declare,
+    HistoryIsKept,
     LoseNamespace,
     Scenario,
     Write,
@@ -40,7 +41,7 @@ AFTERWARDS = (
     *(Write(generation=3), BackUp()),
     *(LoseNamespace(), Declare()),
     AppFinds(Verdict.INTACT),
-    RepositoryIsSound(),
+    HistoryIsKept(),
 )
 
 MOVER_KILLED = Scenario(

@@ -40,6 +40,7 @@ FOREIGN_FILES = Scenario(
     then=(
         AppFinds(Verdict.INTACT),
         HistoryIsKept(),
+        *(Write(generation=2), BackUp()),
         RepositoryIsSound(),
     ),
 )
