@@ -76,18 +76,21 @@ NODE_LOST = Scenario(
 
 
 @pytest.mark.scenario(NODE_STOPPED)
+@pytest.mark.thorough
 def test_an_app_on_a_replicated_volume_moves_with_its_live_data(drill: Drill) -> None:
     findings = drill.run(NODE_STOPPED)
     assert findings.passed, findings.report()
 
 
 @pytest.mark.scenario(NODE_RETURNED)
+@pytest.mark.thorough
 def test_an_app_on_a_node_that_returns_with_its_disk_has_its_live_data(drill: Drill) -> None:
     findings = drill.run(NODE_RETURNED)
     assert findings.passed, findings.report()
 
 
 @pytest.mark.scenario(NODE_LOST)
+@pytest.mark.thorough
 def test_an_app_whose_node_is_lost_for_good_comes_back_elsewhere_as_last_backed_up(drill: Drill) -> None:
     findings = drill.run(NODE_LOST)
     assert findings.passed, findings.report()

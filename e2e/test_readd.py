@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +14,14 @@ from fixtures.scenario import (
     AppFinds,
     BackUp,
     Declare,
+    FileSystemFills,
     HistoryIsKept,
     LoseClaim,
     RemoveApp,
     Scenario,
     Write,
 )
+from fixtures.steps import HistoryIsExact, TimePasses
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -35,6 +38,42 @@ APP_REMOVED = Scenario(
     when=(RemoveApp(), Declare()),
     then=(
         AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
+WEEKS_LATER = Scenario(
+    id="SC-03",
+    name="app re-add, weeks later",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp(), TimePasses(timedelta(days=2))),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(RemoveApp(), TimePasses(timedelta(weeks=5)), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+        HistoryIsExact(),
+    ),
+)
+
+WEEKS_LATER_SMALLER = Scenario(
+    id="SC-14",
+    name="app re-add, weeks later and smaller",
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(RemoveApp(), TimePasses(timedelta(weeks=5)), Declare(capacity="512Mi")),
+    then=(
+        AppFinds(Verdict.INTACT),
+        FileSystemFills("512Mi"),
         HistoryIsKept(),
         *(Write(generation=3), BackUp()),
     ),
@@ -70,6 +109,20 @@ CLAIM_LOST = replace(
 @pytest.mark.scenario(APP_REMOVED)
 def test_an_app_that_is_removed_and_declared_again_comes_back_as_last_backed_up(drill: Drill) -> None:
     findings = drill.run(APP_REMOVED)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(WEEKS_LATER)
+@pytest.mark.thorough
+def test_an_app_that_returns_after_weeks_comes_back_as_last_backed_up(drill: Drill) -> None:
+    findings = drill.run(WEEKS_LATER)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(WEEKS_LATER_SMALLER)
+@pytest.mark.thorough
+def test_an_app_that_returns_after_weeks_may_have_a_smaller_claim_that_its_data_fit_in(drill: Drill) -> None:
+    findings = drill.run(WEEKS_LATER_SMALLER)
     assert findings.passed, findings.report()
 
 

@@ -11,6 +11,7 @@ from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
     BackUp,
+    Cast,
     Declare,
     DeclareIsHeld,
     HistoryIsKept,
@@ -21,9 +22,12 @@ from fixtures.scenario import (
     StopStore,
     Write,
 )
+from fixtures.workload import Workload
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
+
+SMALL = Workload(files=60, large_files=1, large_file_size_bytes=256 * 1024)
 
 NAMESPACE_LOST = Scenario(
     id="SC-02",
@@ -60,6 +64,65 @@ CLUSTER_LOST = Scenario(
     ),
 )
 
+
+# More apps than the nodes have cores, in several namespaces, and two that never had anything to lose.
+TEN_AT_ONCE = Scenario(
+    id="SC-02",
+    name="rebuild, ten apps at once",
+    cast=Cast(apps=10, namespaces=3, idle=2),
+    data=SMALL,
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(Write(generation=2), BackUp()),
+        *(Write(generation=3), BackUp()),
+    ),
+    when=(LoseCluster(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=4), BackUp()),
+    ),
+)
+
+CLAIMS_FIRST = Scenario(
+    id="SC-02",
+    name="rebuild, claims before all else",
+    cast=Cast(apps=3, namespaces=2, idle=1),
+    data=SMALL,
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(LoseNamespace(), Declare(claim_first=True)),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
+LOST_TWICE = Scenario(
+    id="SC-30",
+    name="second disaster",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(LoseNamespace(), Declare()),
+        AppFinds(Verdict.INTACT),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(LoseNamespace(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
 
 # Poison is a volume that is born empty while nobody can say what it should hold, and is backed up over what it lost.
 STORE_AWAY = Scenario(
@@ -101,4 +164,25 @@ def test_an_app_that_is_declared_while_its_store_is_away_waits_for_its_data(dril
 @pytest.mark.scenario(CLUSTER_LOST)
 def test_an_app_whose_cluster_is_destroyed_comes_back_as_last_backed_up(drill: Drill) -> None:
     findings = drill.run(CLUSTER_LOST)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(TEN_AT_ONCE)
+@pytest.mark.thorough
+def test_ten_apps_whose_cluster_is_destroyed_come_back_at_once(drill: Drill) -> None:
+    findings = drill.run(TEN_AT_ONCE)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(CLAIMS_FIRST)
+@pytest.mark.thorough
+def test_apps_whose_claims_are_declared_before_all_else_wait_for_their_data(drill: Drill) -> None:
+    findings = drill.run(CLAIMS_FIRST)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(LOST_TWICE)
+@pytest.mark.thorough
+def test_an_app_that_is_lost_a_second_time_comes_back_with_what_it_wrote_in_between(drill: Drill) -> None:
+    findings = drill.run(LOST_TWICE)
     assert findings.passed, findings.report()

@@ -21,10 +21,11 @@ from fixtures.scenario import (
     RemoveApp,
     RestartApp,
     Scenario,
-    SecondClaimHolds,
     ShrinkIsRefused,
     Write,
 )
+from fixtures.steps import SecondClaimHolds, StopApp
+from fixtures.workload import Workload
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -119,6 +120,45 @@ SHRINKS_IN_PLACE = Scenario(
 )
 
 
+# Generation 2 is saved by the workflow alone, after the app was stopped.
+SHRUNK = Scenario(
+    id="SC-04",
+    name="resize, shrunk by the workflow",
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        Write(generation=2),
+    ),
+    when=(StopApp(), BackUp(), RemoveApp(), Declare(capacity="512Mi")),
+    then=(
+        AppFinds(Verdict.INTACT),
+        FileSystemFills("512Mi"),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
+DATA_DO_NOT_FIT = Scenario(
+    id="SC-04",
+    name="resize, data larger than the new size",
+    data=Workload(large_files=2, large_file_size_bytes=64 * 1024 * 1024),
+    given=(
+        Declare(capacity="1Gi"),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+    ),
+    when=(RemoveApp(), Declare(capacity="64Mi")),
+    then=(
+        ClaimIsRefused(because=r"[Nn]o space left on device|does not fit|larger than"),
+        *(RemoveApp(), Declare(capacity="1Gi")),
+        AppFinds(Verdict.INTACT),
+        FileSystemFills("1Gi"),
+        HistoryIsKept(),
+    ),
+)
+
+
 @pytest.mark.scenario(GROWS_IN_PLACE)
 def test_a_claim_that_grows_keeps_its_data_and_is_restored_with_its_new_size(drill: Drill) -> None:
     findings = drill.run(GROWS_IN_PLACE)
@@ -126,12 +166,14 @@ def test_a_claim_that_grows_keeps_its_data_and_is_restored_with_its_new_size(dri
 
 
 @pytest.mark.scenario(RETURNS_LARGER)
+@pytest.mark.thorough
 def test_an_app_that_returns_with_a_larger_claim_can_use_all_of_it(drill: Drill) -> None:
     findings = drill.run(RETURNS_LARGER)
     assert findings.passed, findings.report()
 
 
 @pytest.mark.scenario(RETURNS_SMALLER)
+@pytest.mark.thorough
 def test_a_claim_smaller_than_its_image_is_refused_and_the_old_size_is_restored(drill: Drill) -> None:
     findings = drill.run(RETURNS_SMALLER)
     assert findings.passed, findings.report()
@@ -144,6 +186,20 @@ def test_an_app_that_returns_with_a_smaller_claim_is_restored_into_it(drill: Dri
 
 
 @pytest.mark.scenario(SHRINKS_IN_PLACE)
+@pytest.mark.thorough
 def test_a_claim_cannot_shrink_in_place(drill: Drill) -> None:
     findings = drill.run(SHRINKS_IN_PLACE)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(SHRUNK)
+def test_a_claim_is_shrunk_by_a_last_backup_and_a_restore_into_a_smaller_one(drill: Drill) -> None:
+    findings = drill.run(SHRUNK)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(DATA_DO_NOT_FIT)
+@pytest.mark.thorough
+def test_data_larger_than_the_new_claim_are_refused_and_the_original_stays(drill: Drill) -> None:
+    findings = drill.run(DATA_DO_NOT_FIT)
     assert findings.passed, findings.report()

@@ -91,7 +91,8 @@ def test_a_pod_that_is_not_ready_has_read_nothing_yet() -> None:
 def test_a_restart_waits_for_the_old_pod_to_be_gone() -> None:
     api = Api([[pod(None)], [pod(None)], []])
     app_pods, _ = pods(api)
-    app_pods.restart(APP)
+    app_pods.stop(APP)
+    app_pods.start(APP)
     assert api.patched == [({"spec": {"replicas": 0}}, 3), ({"spec": {"replicas": 1}}, 1)]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from e2e.test_fresh_install import FRESH_INSTALL
 from e2e.test_rebuild import CLUSTER_LOST, NAMESPACE_LOST
-from fixtures.engines import App, Store
+from fixtures.engines import NEWEST, App, Store, Wanted
 from fixtures.oracle import Verdict
 from fixtures.report import Outcome
 from fixtures.repository import Truth, Unknown
@@ -75,9 +75,9 @@ def test_a_restore_that_loses_data_fails_with_its_verdict(
 
 def test_an_engine_that_brings_an_older_generation_back_is_stale(run: Callable[..., Findings]) -> None:
     class Stale(World):
-        def _fill(self, claim: str, capacity: str = "1Gi", store: Store = Store.LOCAL) -> None:
+        def _fill(self, claim: str, capacity: str = "1Gi", wanted: Wanted = NEWEST) -> None:
             newest_last, self.points = self.points, self.points[:1]
-            super()._fill(claim, capacity, store)
+            super()._fill(claim, capacity, wanted)
             self.points = newest_last
 
     findings = run(Stale(), NAMESPACE_LOST)

@@ -11,7 +11,7 @@ import pytest
 from e2e.test_offsite import LOCAL_REPOSITORY_LOST
 from e2e.test_readd import APP_REMOVED, CLAIM_LOST_BESIDE_ITS_DESTINATION
 from e2e.test_resize import GROWS_IN_PLACE, RETURNS_LARGER, RETURNS_SMALLER, SHRINKS_IN_PLACE
-from fixtures.engines import App, Store
+from fixtures.engines import NEWEST, App, Store, Wanted
 from fixtures.kube import KubeError
 from fixtures.report import Outcome
 from tests.world import EMPTY, World, run_in
@@ -91,9 +91,9 @@ def test_a_file_system_whose_size_nobody_saw_is_not_known_to_fill_its_claim(run:
 
 def test_a_claim_that_never_grows_is_a_broken_promise(run: Callable[..., Findings]) -> None:
     class Stuck(World):
-        def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+        def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
             if app.name not in self.claims:
-                super().protect(app, restore_from)
+                super().protect(app, wanted)
 
     fails(run(Stuck(), GROWS_IN_PLACE), "the volume of orders to have 2Gi")
 
@@ -102,8 +102,8 @@ def test_a_volume_that_is_made_anew_behind_the_same_data_is_not_the_one_the_app_
     run: Callable[..., Findings],
 ) -> None:
     class Swapped(World):
-        def restart(self, app: App) -> None:
-            super().restart(app)
+        def start(self, app: App) -> None:
+            super().start(app)
             self.uids[app.name] = "another"
 
     fails(run(Swapped(), SHRINKS_IN_PLACE), "the app is on the very volume it had")
@@ -130,7 +130,7 @@ def test_a_smaller_claim_that_waits_without_a_word_is_a_broken_promise(run: Call
         def events(self, namespace: str) -> Any:
             return []
 
-    fails(run(Silent(), RETURNS_SMALLER), "an event of orders that says that it is less than the size")
+    fails(run(Silent(), RETURNS_SMALLER), "it to be said of orders that it is less than the size")
 
 
 def test_an_event_of_another_claim_refuses_nothing(run: Callable[..., Findings]) -> None:
@@ -138,7 +138,7 @@ def test_an_event_of_another_claim_refuses_nothing(run: Callable[..., Findings])
         def events(self, namespace: str) -> Any:
             return [{"involvedObject": {"name": "vs-prime-of-another"}, "message": "it is less than the size"}]
 
-    fails(run(Elsewhere(), RETURNS_SMALLER), "an event of orders")
+    fails(run(Elsewhere(), RETURNS_SMALLER), "it to be said of orders")
 
 
 def test_a_smaller_claim_that_is_refused_and_bound_all_the_same_is_noticed(run: Callable[..., Findings]) -> None:
@@ -170,7 +170,7 @@ def test_a_repository_that_survives_was_not_lost(run: Callable[..., Findings]) -
 
 def test_an_engine_that_only_knows_the_near_store_brings_nothing_back_from_afar(run: Callable[..., Findings]) -> None:
     class Near(World):
-        def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+        def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
             super().protect(app)
 
     fails(run(Near(), LOCAL_REPOSITORY_LOST), "promised intact, empty-through-loss")
@@ -183,10 +183,10 @@ def test_an_older_generation_from_afar_is_stale(run: Callable[..., Findings]) ->
             self.oldest_far = getattr(self, "oldest_far", None) or (self.far[0] if self.far else None)
             return points
 
-        def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+        def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
             newest = self.far
-            self.far = [self.oldest_far] if restore_from is Store.OFFSITE and self.oldest_far else newest
-            super().protect(app, restore_from)
+            self.far = [self.oldest_far] if wanted.store is Store.OFFSITE and self.oldest_far else newest
+            super().protect(app, wanted)
             self.far = newest
 
     fails(run(Late(), LOCAL_REPOSITORY_LOST), "promised intact, stale")

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures.due import Due, due_generations
+from fixtures.due import Due, due_generations, restore_points
 from fixtures.evidence import evidence_missing
 from fixtures.history import (
+    Aged,
     BackedUp,
     BackupState,
     Destroyed,
     Event,
     Evidence,
+    Forgotten,
     History,
     Manifest,
     Recorded,
@@ -121,6 +123,26 @@ def test_due_is_what_can_be_there_for_some_outcome_of_the_unsure_backups(
     assert set(due.generations) == possible - {None}
     assert (due.unmet is not None) is (possible == {None} and bool(sure))
     assert due.nothing is (None in possible and not sure)
+
+
+def test_restore_points_that_aged_are_known_by_their_new_ids_and_times() -> None:
+    aged = Aged(VOLUME, REPOSITORY, 3600.0, {"00000001": "aaaaaaaa"})
+    history = history_of(backup(1, ACKNOWLEDGED, 10), aged, backup(2, ACKNOWLEDGED, 12))
+    first, second = restore_points(history, request())
+    assert (first.restore_point, first.taken_at) == ("aaaaaaaa", at(10 - 60))
+    assert (second.restore_point, second.taken_at) == ("00000002", at(12))
+    assert due_generations(history, request(selection=RestorePoint(as_of=at(9)))).generations == (1,)
+
+
+def test_restore_points_that_went_by_the_rule_are_not_counted() -> None:
+    gone = Forgotten(VOLUME, REPOSITORY, ("00000002",))
+    history = history_of(*(backup(number, ACKNOWLEDGED, number) for number in (1, 2, 3)), gone)
+    assert due_generations(history, request(selection=RestorePoint(previous=1))).generations == (1,)
+
+
+def test_what_happens_to_another_repository_changes_nothing_here() -> None:
+    elsewhere = (Forgotten(VOLUME, "offsite", ("00000001",)), Aged("a/b", REPOSITORY, 9.0, {"00000001": "aaaaaaaa"}))
+    assert due_generations(history_of(backup(1, ACKNOWLEDGED, 1), *elsewhere), request()).generations == (1,)
 
 
 def test_a_short_id_from_the_log_names_the_restore_point_with_the_long_one() -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from clusters.problem import Problem
 from clusters.versions import choose
 from fixtures import wait
 from fixtures.bucket import Bucket
-from fixtures.engines import App, Site, StorageClasses, Store, volsync
+from fixtures.engines import App, Site, StorageClasses, Store, Wanted, volsync
 from fixtures.engines.registry import ENGINES, engine
 from fixtures.engines.static import StaticEngine
 from fixtures.kube import CLAIM, REPLICATION_DESTINATION, REPLICATION_SOURCE, SECRET, VOLUME, VOLUME_SNAPSHOT, Seen
@@ -28,6 +28,7 @@ from fixtures.repository import (
     Absent,
     Points,
     Repository,
+    ResticError,
     RestorePoint,
     Retention,
     Unknown,
@@ -232,12 +233,41 @@ def test_a_second_claim_is_filled_by_a_destination_of_its_own(static: StaticEngi
 def test_a_restore_from_the_off_site_store_opens_that_repository_and_mounts_no_other(
     static: StaticEngine, api: Api, schemas: Mapping[str, Object]
 ) -> None:
-    static.protect(APP, restore_from=Store.OFFSITE)
+    static.protect(APP, Wanted(Store.OFFSITE))
     destination = api.get(REPLICATION_DESTINATION, "orders-x1-dst", "shop")
     assert destination is not None
     assert destination["spec"]["restic"]["repository"] == "orders-x1-remote-repository"
     assert "moverVolumes" not in destination["spec"]["restic"]
     assert not list(faults(destination["spec"], schemas["ReplicationDestination"]["properties"]["spec"]))
+
+
+def test_an_older_restore_point_is_asked_for_by_number_and_by_time(
+    static: StaticEngine, api: Api, schemas: Mapping[str, Object]
+) -> None:
+    static.protect(APP, Wanted(previous=2, as_of=datetime(2026, 1, 14, 13, tzinfo=timezone(timedelta(hours=1)))))
+    static.restore_into_second_claim(APP, "proof", Wanted(previous=1))
+    destination, second = (api.get(REPLICATION_DESTINATION, name, "shop") for name in ("orders-x1-dst", "proof-dst"))
+    assert destination is not None
+    assert second is not None
+    spec = destination["spec"]["restic"]
+    assert (spec["previous"], spec["restoreAsOf"]) == (2, "2026-01-14T12:00:00Z")
+    assert "restoreAsOf" not in second["spec"]["restic"]
+    assert not list(faults(destination["spec"], schemas["ReplicationDestination"]["properties"]["spec"]))
+
+
+def test_without_protection_the_claim_stays_and_nothing_else(static: StaticEngine, api: Api) -> None:
+    static.protect(APP)
+    static.unprotect(APP)
+    assert [name for _, _, name in api.stored] == ["orders-x1"]
+
+
+def test_a_claim_that_is_declared_first_is_the_one_that_is_declared_with_all_else(
+    static: StaticEngine, api: Api
+) -> None:
+    static.declare_claim(APP)
+    (alone,) = api.stored.values()
+    static.protect(APP)
+    assert api.get(CLAIM, "orders-x1", "shop") == alone
 
 
 def test_a_new_size_is_asked_of_claim_and_destination_alike(static: StaticEngine, api: Api) -> None:
@@ -591,6 +621,85 @@ def test_a_point_that_retention_would_have_kept_is_missed_and_one_that_it_took_i
     after = [*before[:3], RestorePoint(NOON - timedelta(hours=0.1), "e" * 8, "volsync", ("/data",), 1, 1)]
     assert lost_against_the_rule(before, after, rule) == ()
     assert lost_against_the_rule(before, [*after[1:], new], rule) == (before[0],)
+
+
+def test_restore_points_that_age_keep_their_content_and_are_told_apart(
+    repository: Repository, restic: Path, tmp_path: Path
+) -> None:
+    repository.create()
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in (1, 2):
+        (folder / f"file {number}").write_bytes(b"1" * number)
+        take(repository, restic, folder)
+    before = repository.restore_points()
+    assert isinstance(before, Points)
+    repository._write("rewrite", "--forget", "--new-time", "2026-01-01 12:00:00", before.points[0].id)
+    before = repository.restore_points()
+    assert isinstance(before, Points)
+    became = repository.age(timedelta(hours=30))
+    after = repository.restore_points()
+    assert isinstance(after, Points)
+    assert after.points[0].taken_at == datetime(2025, 12, 31, 6, tzinfo=UTC)
+    assert [became[point.id] for point in before.points] == list(after.points)
+    assert "/file 2" not in repository.paths_in(after.points[0].id)
+    assert "/file 2" in repository.paths_in(after.points[1].id)
+    assert repository.damage() is None
+
+
+def test_restore_points_that_would_share_a_second_are_an_error(
+    repository: Repository, restic: Path, tmp_path: Path
+) -> None:
+    repository.create()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").touch()
+    take(repository, restic, tmp_path / "data")
+    truth = repository.restore_points()
+    assert isinstance(truth, Points)
+    repository.copy_of(truth.newest.id, [truth.newest.taken_at.replace(microsecond=0)])
+    with pytest.raises(ResticError, match="tell them apart"):
+        repository.age(timedelta(hours=1))
+
+
+def test_earlier_copies_are_restore_points_of_the_same_content_at_the_times_asked_for(
+    repository: Repository, restic: Path, tmp_path: Path
+) -> None:
+    repository.create()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_bytes(b"12345")
+    take(repository, restic, tmp_path / "data")
+    truth = repository.restore_points()
+    assert isinstance(truth, Points)
+    times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (3, 8)]
+    copies = repository.copy_of(truth.newest.id, times)
+    assert [copy.taken_at for copy in copies] == times
+    assert repository.paths_in(copies[0].id) == repository.paths_in(truth.newest.id)
+    assert isinstance(now := repository.restore_points(), Points)
+    assert ids(now) == (*(copy.id for copy in copies), truth.newest.id)
+
+
+def test_locks_are_seen_and_removed(repository: Repository) -> None:
+    assert repository.locks() == ()
+    repository.create()
+    repository.leave_files({f"locks/{0:064x}": b"no lock at all"})
+    assert repository.locks() == (f"{0:064x}",)
+    repository.remove_locks()
+    assert repository.locks() == ()
+
+
+def test_files_of_somebody_else_and_a_copy_leave_a_repository_what_it_was(
+    repository: Repository, restic: Path, tmp_path: Path
+) -> None:
+    repository.create()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_bytes(b"12345")
+    take(repository, restic, tmp_path / "data")
+    repository.leave_files({"films/index": b"0"})
+    other = Repository.in_directory(restic, tmp_path / "other", "a password")
+    repository.copy_to(other)
+    assert ids(other.restore_points()) == ids(repository.restore_points()) != ()
+    assert (tmp_path / "other" / "films" / "index").read_bytes() == b"0"
+    assert other.damage() is None
 
 
 def test_two_points_in_one_second_are_noticed() -> None:

@@ -532,6 +532,13 @@ def test_a_request_that_no_restore_point_meets_is_unknown(lost: History, copy: P
         assert "no restore point" in judgement.explanation
 
 
+def test_an_empty_volume_in_place_of_a_refusal_is_a_loss(scene: Scene, tmp_path: Path) -> None:
+    scene.two_generations_backed_up_and_lost()
+    for selection in (RestorePoint(previous=2), RestorePoint(as_of=at(1))):
+        judgement = judged_empty(scene, tmp_path, restored(2, of=request(selection=selection)))
+        assert judgement.verdict is Verdict.EMPTY_THROUGH_LOSS, judgement.report()
+
+
 def test_a_backup_of_a_generation_that_is_not_in_the_ledger_is_unknown(scene: Scene, copy: Path) -> None:
     scene.write(1)
     scene.back_up(2)

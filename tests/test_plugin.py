@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.artefacts import Redactor, without_secret_data
-from fixtures.drill import damaged_copies
+from fixtures.control import damaged_copies
 from fixtures.due import Due
 from fixtures.findings import Check, Findings, Judged
 from fixtures.oracle import Judgement, Verdict
@@ -87,6 +87,7 @@ class Ground:
 class Drill:
     def __init__(self, ground, ledger, app, *, nonce, seed, say, monitors):
         self.ground, self.ledger, self.app, self.findings, self.say = ground, ledger, app, None, say
+        self.apps = (app,)
     def run(self, scenario):
         self.say("given nothing")
         note(f"ran {scenario.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -13,7 +13,7 @@ from uuid import uuid4
 from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FirstReading
 from fixtures.drill import Drill
-from fixtures.engines import App, Child, Store, Variant, child
+from fixtures.engines import NEWEST, App, Child, Store, Variant, Wanted, child
 from fixtures.entry import Space
 from fixtures.history import Evidence
 from fixtures.kube import CLAIM, NODE, VOLUME, KubeError, Seen, bytes_of
@@ -24,7 +24,7 @@ from fixtures.wait import Waits
 from fixtures.workload import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
+    from collections.abc import Callable, MutableSequence, Sequence
     from pathlib import Path
 
     from fixtures.findings import Findings
@@ -74,6 +74,7 @@ class World:
     node: str = "worker"
     ready: set[str] = field(default_factory=lambda: {"worker", "worker2"})
     store: Path | None = None
+    damage: str | None = None
 
     def __post_init__(self) -> None:
         self.kube = self.engine = self.cluster = self
@@ -188,18 +189,20 @@ class World:
 
     # --- engine ---
 
-    def protect(self, app: App, restore_from: Store = Store.LOCAL) -> None:
+    def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
         if not self.answers:
             raise KubeError("apply", "claim", 500, "InternalError", "the API server is ill")
         if app.name in self.claims:
             self.requested[app.name] = app.capacity
         else:
-            self._fill(app.name, app.capacity, restore_from)
+            self._fill(app.name, app.capacity, wanted)
 
-    def _fill(self, claim: str, capacity: str = "1Gi", store: Store = Store.LOCAL) -> None:
-        points = self._points_in(store)
+    def _fill(self, claim: str, capacity: str = "1Gi", wanted: Wanted = NEWEST) -> None:
+        points = self._points_in(wanted.store)
         if claim not in self.images:  # a destination restores once
-            newest = points[-1] if points else None
+            as_of = wanted.as_of
+            eligible = [point for point in points if as_of is None or point.taken_at.replace(microsecond=0) <= as_of]
+            newest = eligible[-1 - wanted.previous] if len(eligible) > wanted.previous else None
             self.images[claim] = (f"image-{uuid4()}", newest.id if newest else None, datetime.now(UTC), capacity)
         _, point, _, size = self.images[claim]
         self.uids[claim] = str(uuid4())
@@ -238,11 +241,21 @@ class World:
     def await_quiet(self, app: App) -> None:
         """Nothing moves here by itself."""
 
-    def restore_into_second_claim(self, app: App, claim: str) -> None:
-        self._fill(claim, app.capacity)
+    def diagnosis(self, app: App, claim: str) -> tuple[str, ...]:
+        return ()
+
+    def restore_into_second_claim(self, app: App, claim: str, wanted: Wanted = NEWEST) -> None:
+        self._fill(claim, app.capacity, wanted)
 
     def remove_second_claim(self, app: App, claim: str) -> None:
-        del self.claims[claim]
+        self.delete(CLAIM, claim)
+        self.images.pop(claim, None)
+
+    def declare_claim(self, app: App, wanted: Wanted = NEWEST) -> None:
+        self.protect(app, wanted)
+
+    def unprotect(self, app: App) -> None:
+        """Claims are all there is in this world."""
 
     def evidence(self, app: App, claim: str) -> Evidence:
         image, point, created_at, _ = self.images[claim]
@@ -254,7 +267,30 @@ class World:
             restore_points=lambda: self._restore_points(store),
             count_paths=lambda point: len(self.content[point].entries),
             destroy=lambda: self._destroy(store),
+            age=lambda by: self._age(store, by),
+            copy_of=lambda point, times: self._copy(store, point, times),
+            create=lambda: None,
+            damage=lambda: self.damage,
+            leave_files=self._leave_files,
         )
+
+    def _leave_files(self, files: Any) -> None:
+        """Nobody looks at them."""
+
+    def _age(self, store: Store, by: timedelta) -> dict[str, RestorePoint]:
+        points = self._points_in(store)
+        aged = [replace(point, id=uuid4().hex * 2, taken_at=point.taken_at - by) for point in points]
+        became = {old.id: new for old, new in zip(points, aged, strict=True)}
+        self.content |= {new.id: self.content[old] for old, new in became.items()}
+        points[:] = aged
+        return became
+
+    def _copy(self, store: Store, point: str, times: Sequence[datetime]) -> tuple[RestorePoint, ...]:
+        points = self._points_in(store)
+        copies = [replace(points[-1], id=uuid4().hex * 2, taken_at=time) for time in times]
+        self.content |= {copy.id: self.content[point] for copy in copies}
+        points[:] = sorted((*points, *copies))
+        return tuple(copies)
 
     def _destroy(self, store: Store) -> None:
         self._points_in(store).clear()
@@ -291,8 +327,17 @@ class World:
     def node_of(self, app: App) -> str:
         return self.node
 
-    def restart(self, app: App) -> None:
+    def stop(self, app: App) -> None:
+        """Nothing runs in this world."""
+
+    def start(self, app: App) -> None:
         self.spans[app.name] = self.requested[app.name]
+
+    def empty(self, app: App) -> None:
+        self.claims[app.name] = EMPTY
+
+    def await_created(self, app: App) -> None:
+        """Pods are there at once."""
 
     def write(self, app: App, generation: Generation) -> None:
         self.claims[app.name] = generation.tree()

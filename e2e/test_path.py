@@ -1,0 +1,101 @@
+"""SC-11 and SC-21: what lies in the way of a repository, and apps whose names can be taken for each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.oracle import Verdict
+from fixtures.scenario import (
+    AppFinds,
+    BackUp,
+    Declare,
+    HistoryIsKept,
+    LoseNamespace,
+    Neighbour,
+    RemoveApp,
+    Scenario,
+    Write,
+)
+from fixtures.steps import (
+    LeaveForeignFiles,
+    RepositoryIsSound,
+    TakeNeighboursRepository,
+)
+
+if TYPE_CHECKING:
+    from fixtures.drill import Drill
+
+FOREIGN_FILES = Scenario(
+    id="SC-11",
+    name="foreign files in the path",
+    given=(
+        LeaveForeignFiles(),
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+    ),
+    when=(RemoveApp(), LeaveForeignFiles(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=2), BackUp()),
+        RepositoryIsSound(),
+    ),
+)
+
+# Finding K10 of this design: whatever lies in the path is taken for the app's own, another app's data as well.
+FOREIGN_REPOSITORY = Scenario(
+    id="SC-11",
+    name="K10: another app's repository in the path",
+    promise="K10",
+    given=(
+        Neighbour(Declare()),
+        Neighbour(AppFinds(Verdict.EMPTY_LEGITIMATELY)),
+        *(Neighbour(Write(generation=1)), Neighbour(BackUp())),
+    ),
+    when=(TakeNeighboursRepository(), Declare()),
+    then=(AppFinds(Verdict.FOREIGN),),
+)
+
+NAMES_READ_ALIKE = Scenario(
+    id="SC-21",
+    name="two claims whose names read alike",
+    given=(
+        *(Declare(), Neighbour(Declare())),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        Neighbour(AppFinds(Verdict.EMPTY_LEGITIMATELY)),
+        *(Write(generation=1), BackUp()),
+        *(Neighbour(Write(generation=1)), Neighbour(BackUp())),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(LoseNamespace(), Neighbour(LoseNamespace()), Declare(), Neighbour(Declare())),
+    then=(
+        AppFinds(Verdict.INTACT),
+        Neighbour(AppFinds(Verdict.INTACT)),
+        HistoryIsKept(),
+        Neighbour(HistoryIsKept()),
+    ),
+)
+
+
+@pytest.mark.scenario(FOREIGN_FILES)
+@pytest.mark.thorough
+def test_files_of_somebody_else_in_the_repositorys_place_change_nothing(drill: Drill) -> None:
+    findings = drill.run(FOREIGN_FILES)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(FOREIGN_REPOSITORY)
+@pytest.mark.thorough
+@pytest.mark.thorough
+def test_another_apps_repository_in_the_path_is_restored_as_the_apps_own(drill: Drill) -> None:
+    findings = drill.run(FOREIGN_REPOSITORY)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(NAMES_READ_ALIKE)
+def test_two_claims_whose_names_read_alike_get_their_own_data_back(drill: Drill) -> None:
+    findings = drill.run(NAMES_READ_ALIKE)
+    assert findings.passed, findings.report()

@@ -1,0 +1,56 @@
+"""SC-17: after many backups exactly the restore points are left that the rule keeps, and they come back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.oracle import Verdict
+from fixtures.scenario import (
+    AppFinds,
+    BackUp,
+    Declare,
+    Scenario,
+    Write,
+)
+from fixtures.steps import (
+    Ask,
+    HistoryIsExact,
+    PastBackUps,
+    RepositoryIsSound,
+    SecondClaimHolds,
+    TimePasses,
+)
+
+if TYPE_CHECKING:
+    from fixtures.drill import Drill
+
+# Eight days of a backup every six hours: more hours and more days than any rule here keeps.
+MANY_BACKUPS = Scenario(
+    id="SC-17",
+    name="retention over eight days of backups",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        PastBackUps(count=31, every=timedelta(hours=6)),
+    ),
+    when=(
+        *(TimePasses(timedelta(hours=1)), Write(generation=2), BackUp()),
+        *(TimePasses(timedelta(hours=1)), Write(generation=3), BackUp()),
+    ),
+    then=(
+        HistoryIsExact(),
+        SecondClaimHolds(Verdict.INTACT, Ask(previous=1)),
+        SecondClaimHolds(Verdict.INTACT, Ask(previous=20)),
+        RepositoryIsSound(),
+    ),
+)
+
+
+@pytest.mark.scenario(MANY_BACKUPS)
+def test_after_many_backups_exactly_those_of_the_rule_are_left_and_come_back(drill: Drill) -> None:
+    findings = drill.run(MANY_BACKUPS)
+    assert findings.passed, findings.report()

@@ -1,0 +1,187 @@
+"""Drills of older restore points, time that passes and protection that ends, in a stand-in that can be made to lie."""
+
+# ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from e2e.test_decommission import CLAIM_GONE, UNPROTECTED
+from e2e.test_fresh_install import EARLIER_TRY, EMPTY_REPOSITORY
+from e2e.test_older import AS_OF, OUT_OF_RANGE, PREVIOUS, REFUSED
+from e2e.test_path import FOREIGN_FILES
+from e2e.test_poison import POISONED
+from e2e.test_readd import WEEKS_LATER, WEEKS_LATER_SMALLER
+from e2e.test_rebuild import LOST_TWICE
+from e2e.test_resize import DATA_DO_NOT_FIT, SHRUNK
+from e2e.test_retention import MANY_BACKUPS
+from fixtures.engines import NEWEST, App, Store, Wanted
+from fixtures.kube import KubeError
+from fixtures.report import Outcome
+from tests.world import World, run_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fixtures.findings import Findings
+    from fixtures.scenario import Scenario
+    from fixtures.tree import Tree
+
+SCENARIOS = (
+    EARLIER_TRY,
+    EMPTY_REPOSITORY,
+    FOREIGN_FILES,
+    LOST_TWICE,
+    MANY_BACKUPS,
+    OUT_OF_RANGE,
+    POISONED,
+    PREVIOUS,
+    AS_OF,
+    SHRUNK,
+    UNPROTECTED,
+    WEEKS_LATER,
+    WEEKS_LATER_SMALLER,
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
+    return partial(run_in, tmp_path)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_an_honest_engine_passes(run: Callable[..., Findings], scenario: Scenario) -> None:
+    findings = run(World(), scenario)
+    assert findings.passed, findings.report()
+
+
+def fails(findings: Findings, saying: str) -> None:
+    assert findings.outcome is Outcome.FAIL, findings.report()
+    assert saying in findings.report()
+
+
+class Tidy(World):
+    """The destination goes with its claim."""
+
+    def delete(self, kind: Any, name: str, namespace: str | None = None) -> None:
+        super().delete(kind, name, namespace)
+        self.images.pop(name, None)
+
+
+def test_an_engine_whose_children_go_with_their_claim_passes(run: Callable[..., Findings]) -> None:
+    findings = run(Tidy(), CLAIM_GONE)
+    assert findings.passed, findings.report()
+
+
+class Newest(World):
+    """Whatever is asked for, the newest restore point comes."""
+
+    def _fill(self, claim: str, capacity: str = "1Gi", wanted: Wanted = NEWEST) -> None:
+        super()._fill(claim, capacity, Wanted(wanted.store))
+
+
+@pytest.mark.parametrize("scenario", [PREVIOUS, AS_OF], ids=lambda scenario: scenario.name)
+def test_an_engine_that_always_restores_the_newest_is_stale(run: Callable[..., Findings], scenario: Scenario) -> None:
+    fails(run(Newest(), scenario), "promised intact, stale")
+
+
+def test_an_engine_that_restores_a_poisoned_backup_loses_everything(run: Callable[..., Findings]) -> None:
+    fails(run(Newest(), POISONED), "promised intact, empty-through-loss")
+
+
+def test_a_request_that_is_refused_in_words_that_fit_is_as_it_must_be(run: Callable[..., Findings]) -> None:
+    findings = run(Refusing("there is no restore point with 50 newer ones"), REFUSED)
+    assert findings.passed, findings.report()
+
+
+def test_a_refusal_that_says_something_else_is_none(run: Callable[..., Findings]) -> None:
+    fails(run(Refusing("go away"), REFUSED), "the claim is refused at admission")
+
+
+def test_an_error_that_is_no_refusal_leaves_the_drill_without_an_answer(run: Callable[..., Findings]) -> None:
+    assert run(Refusing("no restore point", denies=False), REFUSED).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_request_that_comes_up_empty_was_not_refused(run: Callable[..., Findings]) -> None:
+    fails(run(World(), REFUSED), "it to be said of orders-proof")
+
+
+class Refusing(World):
+    """Admission refuses what no restore point meets."""
+
+    def __init__(self, message: str, *, denies: bool = True) -> None:
+        super().__init__()
+        self._message = f"admission webhook denied the request: {message}" if denies else message
+
+    def restore_into_second_claim(self, app: App, claim: str, wanted: Wanted = NEWEST) -> None:
+        eligible = [p for p in self.points if wanted.as_of is None or p.taken_at <= wanted.as_of]
+        if wanted.previous >= len(eligible):
+            raise KubeError("apply", claim, 403, "Forbidden", self._message)
+        super().restore_into_second_claim(app, claim, wanted)
+
+
+def test_an_app_that_is_refused_at_admission_is_told_why_and_comes_back_as_it_was(
+    run: Callable[..., Findings],
+) -> None:
+    class Strict(World):
+        def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
+            if app.capacity == "64Mi":
+                raise KubeError("apply", app.name, 403, "Forbidden", "x denied the request: it does not fit")
+            super().protect(app, wanted)
+
+    findings = run(Strict(), DATA_DO_NOT_FIT)
+    assert findings.passed, findings.report()
+
+
+def test_a_refusal_that_nobody_expected_ends_the_drill(run: Callable[..., Findings]) -> None:
+    class Shut(World):
+        def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
+            raise KubeError("apply", app.name, 403, "Forbidden", "x denied the request: the store does not answer")
+
+    findings = run(Shut(), PREVIOUS)
+    assert findings.outcome is Outcome.INCONCLUSIVE
+    assert "the store does not answer" in findings.report()
+
+
+def test_a_restore_point_too_few_is_against_the_rule(run: Callable[..., Findings]) -> None:
+    class Greedy(World):
+        def _point(self, tree: Tree, store: Store = Store.LOCAL) -> None:
+            super()._point(tree, store)
+            del self._points_in(store)[:-5]
+
+    fails(run(Greedy(), MANY_BACKUPS), "exactly what the rule keeps")
+
+
+def test_a_restore_point_too_many_is_against_the_rule(run: Callable[..., Findings]) -> None:
+    class Hoarding(World):
+        def _point(self, tree: Tree, store: Store = Store.LOCAL) -> None:
+            kept = list(self._points_in(store))
+            super()._point(tree, store)
+            self._points_in(store)[:] = [*kept, self._points_in(store)[-1]]
+
+    fails(run(Hoarding(), MANY_BACKUPS), "exactly what the rule keeps")
+
+
+def test_a_damaged_repository_is_not_sound(run: Callable[..., Findings]) -> None:
+    fails(run(World(damage="pack 0123 is damaged"), FOREIGN_FILES), "pack 0123 is damaged")
+
+
+def test_protection_that_takes_restore_points_with_it_is_noticed(run: Callable[..., Findings]) -> None:
+    class Thorough(World):
+        def unprotect(self, app: App) -> None:
+            self.points.clear()
+
+    fails(run(Thorough(), UNPROTECTED), "no restore point was touched")
+
+
+def test_what_outlives_its_claim_is_named(run: Callable[..., Findings]) -> None:
+    class Untidy(Tidy):
+        def delete(self, kind: Any, name: str, namespace: str | None = None) -> None:
+            super().delete(kind, name, namespace)
+            self.pending["orders-left-over"] = "nobody asked for it"
+            self.uids["orders-left-over"] = "1"
+
+    fails(run(Untidy(), CLAIM_GONE), "nothing of the app to outlive its claim")
