@@ -14,7 +14,7 @@ from fixtures.invariants import Invariant, Standing
 from fixtures.invariants.rules import rule
 from fixtures.kube import CLAIM, REPLICATION_SOURCE
 from fixtures.sightings import Known, Promised, Sighted, StepState, StoreSeen, Turn
-from tests.invariants.story import BESIDE, POINTS, VOLUME_NAME, Story, at, good, manifest, seen, step
+from tests.invariants.story import BESIDE, POINTS, TREES, VOLUME_NAME, Story, at, good, manifest, seen, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +129,34 @@ DAMAGES: list[tuple[Invariant, str, Callable[[Story], object], str]] = [
     (I.I11, "a lock", lambda story: story.add(280, mails_store(1, 2, locks=("f" * 64,))), f"local store of {MAIL}"),
     (I.I11, "a claim that is owed to neither", a_cache_that_nobody_is_owed, "volsync-src-post-local-cache"),
 ]  # fmt: skip
+
+
+def idle() -> Story:
+    """The second app never writes; its schedule saved what it wrote into its new volume, and nobody noted that."""
+    story = two().drop(Wrote, BackedUp, where={"volume": MAIL}).drop(StoreSeen, where={"volume": MAIL})
+    point, size = MAIL_POINTS[2], len(TREES["mail 0"].entries)
+    story.add(0, mails_store()).add(100, replace(mails_store(2), points={point: at(99)}, paths={point: size}))
+    return story.change(Observed, {"restore": "mail-r2"}, manifest=manifest("mail 0"))
+
+
+def test_a_restore_of_first_run_data_that_a_schedule_saved_breaks_nothing() -> None:
+    ruling = idle().ruling(I.I4)
+    assert ruling.standing is Standing.HELD, str(ruling)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"paths": {MAIL_POINTS[2]: 99}},
+        {"points": {MAIL_POINTS[2]: at(-9)}},
+        {"volume": VOLUME_NAME},
+        {"store": "remote"},
+    ],
+    ids=["it holds more", "it is older than every claim", "it is in the other's repository", "it is in another store"],
+)
+def test_a_restore_point_that_no_schedule_of_the_app_can_have_made_is_told(damage: dict[str, Any]) -> None:
+    story = idle().change(StoreSeen, {"volume": MAIL, "known": Known.POINTS}, **damage)
+    assert "dddddddd, which no backup" in " ".join(story.ruling(I.I4).said)
 
 
 @pytest.mark.parametrize(
