@@ -59,6 +59,7 @@ _ROOT: Final = Path(__file__).parent.parent
 _KILLED: Final = -9
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(CRASHES)
 def test_a_controller_that_is_killed_after_each_write_loses_nothing_and_gets_on(drill: Drill) -> None:
     if drill.ground.engine.name != ENGINE:
