@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
@@ -74,6 +75,7 @@ OUT_OF_RANGE = Scenario(
         SecondClaimHolds(Verdict.EMPTY_THROUGH_LOSS, Ask(previous=50)),
         SecondClaimHolds(Verdict.EMPTY_THROUGH_LOSS, Ask(as_of=1, offset_s=-864_000)),
     ),
+    breaks=frozenset({Invariant.I1}),
 )
 
 REFUSED = Scenario(

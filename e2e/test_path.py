@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
@@ -57,6 +58,8 @@ FOREIGN_REPOSITORY = Scenario(
     ),
     when=(TakeNeighboursRepository(), Declare()),
     then=(AppFinds(Verdict.FOREIGN),),
+    # The app never had a restore point, so that its start is not one that I1 speaks of; what came is nobody's backup.
+    breaks=frozenset({Invariant.I4}),
 )
 
 NAMES_READ_ALIKE = Scenario(
@@ -88,7 +91,6 @@ def test_files_of_somebody_else_in_the_repositorys_place_change_nothing(drill: D
 
 
 @pytest.mark.scenario(FOREIGN_REPOSITORY)
-@pytest.mark.thorough
 @pytest.mark.thorough
 def test_another_apps_repository_in_the_path_is_restored_as_the_apps_own(drill: Drill) -> None:
     findings = drill.run(FOREIGN_REPOSITORY)

@@ -55,6 +55,7 @@ TREES: Final = {
     "empty": Tree.of([]),
     **{str(number): generation(number).tree() for number in (0, 1, 2)},
     "foreign": generation(1, volume="other/data").tree(),
+    **{f"mail {number}": generation(number, volume="orders/mail").tree() for number in (0, 1, 2)},
 }
 
 

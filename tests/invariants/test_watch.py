@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -226,6 +227,7 @@ class Api:
     def __init__(self, *, refuses: int = 0, keeps: bool = False) -> None:
         self.refuses = refuses
         self.keeps = keeps
+        self.claims = [claim(phase="Pending")]
         self.applied: list[Any] = []
         self.deleted: list[str] = []
 
@@ -234,7 +236,7 @@ class Api:
         if kind == JOB and self.refuses:
             self.refuses -= 1
             raise KubeError("list", "Job", 0, "refused", "connection refused")
-        return ([claim(phase="Pending")] if kind == CLAIM else []), "1"
+        return (self.claims if kind == CLAIM else []), "1"
 
     def watch(self, kind: Any, namespace: str | None, since: str, *, for_s: float) -> Stream:
         del namespace, since, for_s
@@ -254,10 +256,10 @@ class Api:
         self.deleted.append(name)
 
 
-def monitors(ledger: Ledger, api: Api) -> Monitors:
+def monitors(ledger: Ledger, api: Api, *others: App) -> Monitors:
     clock = SimpleNamespace(now_s=iter(range(0, 100_000, 50)).__next__, sleep=lambda _: None)
     engine = SimpleNamespace(
-        name="static", variant=Variant.FAITHFUL, children=lambda _: (child(CLAIM, "data"),),
+        name="static", variant=Variant.FAITHFUL, children=lambda app: (child(CLAIM, app.name),),
         retention=lambda _: Retention(24, 7), repository=lambda *_: Files(),
     )  # fmt: skip
     store = SimpleNamespace(secret_key="another secret")  # noqa: S106
@@ -265,7 +267,7 @@ def monitors(ledger: Ledger, api: Api) -> Monitors:
         kube=api, engine=engine, waits=Waits.load(clock=clock), classes=SimpleNamespace(block="b", snapshot="s"),
         stack=SimpleNamespace(stores=lambda: {"local": store}), await_gone=lambda _: None,
     )  # fmt: skip
-    return Monitors(ground, ledger, APP)
+    return Monitors(ground, ledger, APP, *others)
 
 
 def test_a_drill_is_watched_from_its_promise_to_its_rulings(ledger: Ledger) -> None:
@@ -282,6 +284,22 @@ def test_a_drill_is_watched_from_its_promise_to_its_rulings(ledger: Ledger) -> N
     assert history.all(WatchEnded)[0].settled
     assert {body["kind"] for body in api.applied} == {"Namespace", CLAIM.name, POD.name}
     assert isinstance(history.events[0].event, RunStarted)
+
+
+def test_every_app_of_a_drill_is_watched_and_one_bystander_stands_beside_them(ledger: Ledger) -> None:
+    api = Api()
+    other = replace(APP, name="mail", namespace="orders-1")
+    api.claims.append(claim("mail", uid="u2", namespace="orders-1"))
+    watched = monitors(ledger, api, other)
+    watched.start()
+    watched.end(is_settling=True)
+    history = ledger.history()
+    promised = {each.volume: each for each in history.all(Promised)}
+    assert [each.children for each in promised.values()] == [((CLAIM.name, "data"),), ((CLAIM.name, "mail"),)]
+    assert [each.bystander for each in promised.values()] == ["drill-1-beside/bystander", None]
+    assert {seen.name for seen in history.all(Sighted)} == {"orders/data", "orders-1/mail"}
+    stores = {(seen.store, seen.volume) for seen in history.all(StoreSeen)}
+    assert stores == {(store.value, volume) for store in Store for volume in promised}
 
 
 def test_what_could_not_be_watched_for_a_while_is_said_and_is_no_pass(ledger: Ledger) -> None:
