@@ -1,7 +1,7 @@
 # One word per action. Every option can be given to make (`make e2e CLUSTER=mine ENGINE=static ARGS='-k rebuild'`).
 
 CLUSTER ?= firedrill
-ENGINE ?= static
+ENGINE ?= reference
 WORKERS ?= 2
 ARGS ?=
 KUBERNETES ?=
@@ -12,7 +12,9 @@ PYTHON := .venv/bin/python
 IMAGES ?= auto
 VERSIONS := --images $(IMAGES) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
-E2E := $(PYTEST) e2e -n $(WORKERS) --engine $(ENGINE) $(VERSIONS)
+DRILLS := $(PYTEST) -n $(WORKERS) $(VERSIONS)
+# What the reference controller is asked in `make test`; all scenarios of `make test` are asked of the static engine.
+OF_REFERENCE := e2e/test_fresh_install.py e2e/test_rebuild.py e2e/test_guard.py
 
 .DEFAULT_GOAL := help
 .PHONY: help e2e test check up down status bench report judge lock clean
@@ -29,18 +31,19 @@ help: ## this list
 	@echo "make judge   judge an earlier run again, without a cluster: make judge RUN=runs/..."
 	@echo "make clean   remove everything that was built and cached"
 	@echo
-	@echo "Options: CLUSTER=name ENGINE=static KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 IMAGES=auto WORKERS=2 ARGS='any pytest options'"
+	@echo "Options: CLUSTER=name ENGINE=reference KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 IMAGES=auto WORKERS=2 ARGS='any pytest options'"
 	@echo "Environment: IMAGES_MIRROR=registry.example/path has copies of released images (docs/images.md)"
 	@echo "pytest options of firedrill: $(PYTEST) --help, section firedrill"
 
 e2e: $(PYTHON) ## the main job
-	$(E2E) --cluster $(CLUSTER) $(ARGS)
+	$(DRILLS) e2e --engine $(ENGINE) --cluster $(CLUSTER) $(ARGS)
 
 test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwards
 	$(PYTHON) -m fixtures prepare
 	$(MAKE) --no-print-directory check
 	$(PYTEST) tests/hostpath tests/registry $(ARGS)
-	$(E2E) -m "not thorough" --cluster $(CLUSTER)-test $(ARGS)
+	$(DRILLS) e2e -m "not thorough" --engine static --cluster $(CLUSTER)-test $(ARGS)
+	$(DRILLS) $(OF_REFERENCE) -m "not thorough" -k "not cluster" --engine reference --cluster $(CLUSTER)-test $(ARGS)
 	$(PYTHON) -m fixtures down --cluster $(CLUSTER)-test
 
 check: $(PYTHON)

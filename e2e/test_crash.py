@@ -65,12 +65,14 @@ MOVER_KILLED_AND_UNLOCKED = Scenario(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(MOVER_KILLED)
 def test_a_backup_whose_mover_is_killed_is_carried_to_its_end(drill: Drill) -> None:
     findings = drill.run(MOVER_KILLED)
     assert findings.passed, findings.report()
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(MOVER_KILLED_AND_UNLOCKED)
 def test_a_backup_whose_mover_is_killed_goes_on_once_an_operator_has_removed_its_lock(drill: Drill) -> None:
     findings = drill.run(MOVER_KILLED_AND_UNLOCKED)

@@ -19,7 +19,6 @@ import pytest
 import yaml
 
 from fixtures.components import controller
-from fixtures.components.component import SYSTEM_NAMESPACE
 from fixtures.kube import DEPLOYMENT, POD
 from fixtures.oracle import Verdict
 from fixtures.scenario import AppFinds, BackUp, Declare, HistoryIsKept, LoseNamespace, Scenario, Write
@@ -60,6 +59,7 @@ _ROOT: Final = Path(__file__).parent.parent
 _KILLED: Final = -9
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(CRASHES)
 def test_a_controller_that_is_killed_after_each_write_loses_nothing_and_gets_on(drill: Drill) -> None:
     if drill.ground.engine.name != ENGINE:
@@ -79,7 +79,8 @@ def test_a_controller_that_is_killed_after_each_write_loses_nothing_and_gets_on(
 def no_reconciler_but(drill: Drill, journal: Path) -> Generator[None]:
     """One on this machine that dies after each write stands in for the cluster's own, which rests."""
     settings = journal.with_name("controller.yaml")
-    settings.write_text(_settings(drill))
+    found = controller.settings_from_outside(drill.ground.kube)
+    settings.write_text(yaml.safe_dump({**found, "metricsPort": 18089}))
     stop = threading.Event()
     _scale(drill, 0)
     thread = threading.Thread(target=_live_and_die, args=(drill, settings, journal, stop))
@@ -109,21 +110,6 @@ def _live_and_die(drill: Drill, settings: Path, journal: Path, stop: threading.E
             # It may end by its own first write, or by us; by nothing else.
             if process.returncode != _KILLED:
                 return
-
-
-def _settings(drill: Drill) -> str:
-    """The installation's own, with the stores by their addresses: their names mean nothing outside of the cluster."""
-    kube = drill.ground.kube
-    found = kube.get(kube.kind("v1", "ConfigMap"), controller.CONFIG_MAP, controller.NAMESPACE)
-    assert found is not None
-    settings = yaml.safe_load(found["data"][controller.CONFIG_FILE])
-    slices = kube.kind("discovery.k8s.io/v1", "EndpointSlice")
-    for store in settings["stores"].values():
-        name = store["endpoint"].partition("//")[2].partition(".")[0]
-        address = kube.get(slices, name, SYSTEM_NAMESPACE)
-        assert address is not None
-        store["endpoint"] = f"http://{address['endpoints'][0]['addresses'][0]}:{address['ports'][0]['port']}"
-    return yaml.safe_dump({**settings, "metricsPort": 18089})
 
 
 def _scale(drill: Drill, replicas: int) -> None:

@@ -61,12 +61,14 @@ CLAIM_GONE = Scenario(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(UNPROTECTED)
 def test_an_app_without_protection_keeps_its_data_and_its_restore_points(drill: Drill) -> None:
     findings = drill.run(UNPROTECTED)
     assert findings.passed, findings.report()
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(CLAIM_GONE)
 def test_nothing_of_the_engine_is_left_when_its_claim_is_gone(drill: Drill) -> None:
     findings = drill.run(CLAIM_GONE)

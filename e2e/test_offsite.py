@@ -32,6 +32,7 @@ LOCAL_REPOSITORY_LOST = Scenario(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(LOCAL_REPOSITORY_LOST)
 def test_an_app_whose_local_repository_is_lost_comes_back_from_the_off_site_store(drill: Drill) -> None:
     findings = drill.run(LOCAL_REPOSITORY_LOST)

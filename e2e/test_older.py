@@ -92,6 +92,7 @@ REFUSED = Scenario(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(PREVIOUS)
 def test_an_app_comes_back_with_the_restore_point_before_the_newest(drill: Drill) -> None:
     findings = drill.run(PREVIOUS)
@@ -112,6 +113,7 @@ def test_a_restore_point_that_does_not_exist_comes_up_empty_and_reports_success(
     assert findings.passed, findings.report()
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(REFUSED)
 def test_a_restore_point_that_does_not_exist_is_refused_and_nothing_is_touched(drill: Drill) -> None:
     findings = drill.run(REFUSED)

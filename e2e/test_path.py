@@ -97,6 +97,7 @@ def test_another_apps_repository_in_the_path_is_restored_as_the_apps_own(drill: 
     assert findings.passed, findings.report()
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(NAMES_READ_ALIKE)
 def test_two_claims_whose_names_read_alike_get_their_own_data_back(drill: Drill) -> None:
     findings = drill.run(NAMES_READ_ALIKE)

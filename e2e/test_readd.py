@@ -132,6 +132,7 @@ def test_a_claim_that_is_lost_beside_its_destination_comes_back_as_once_restored
     assert findings.passed, findings.report()
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(CLAIM_LOST)
 def test_a_claim_that_is_lost_again_after_a_restore_comes_back_as_last_backed_up(drill: Drill) -> None:
     findings = drill.run(CLAIM_LOST)

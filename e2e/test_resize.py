@@ -179,6 +179,7 @@ def test_a_claim_smaller_than_its_image_is_refused_and_the_old_size_is_restored(
     assert findings.passed, findings.report()
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(RETURNS_SMALLER_AND_FITS)
 def test_an_app_that_returns_with_a_smaller_claim_is_restored_into_it(drill: Drill) -> None:
     findings = drill.run(RETURNS_SMALLER_AND_FITS)
@@ -192,6 +193,7 @@ def test_a_claim_cannot_shrink_in_place(drill: Drill) -> None:
     assert findings.passed, findings.report()
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(SHRUNK)
 def test_a_claim_is_shrunk_by_a_last_backup_and_a_restore_into_a_smaller_one(drill: Drill) -> None:
     findings = drill.run(SHRUNK)

@@ -50,6 +50,7 @@ MANY_BACKUPS = Scenario(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.scenario(MANY_BACKUPS)
 def test_after_many_backups_exactly_those_of_the_rule_are_left_and_come_back(drill: Drill) -> None:
     findings = drill.run(MANY_BACKUPS)

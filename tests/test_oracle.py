@@ -469,7 +469,7 @@ def test_an_unreadable_file_makes_the_volume_unknown_whatever_else_it_holds(lost
 
 def judged_empty(scene: Scene, tmp_path: Path, of: Restored | None = None) -> Judgement:
     folder = tmp_path / "empty"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return judge(scene.history, of or restored(1), seen_in(folder))
 
 

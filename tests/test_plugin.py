@@ -186,7 +186,7 @@ def test_a_failing_drill_names_verdict_artefacts_and_the_command_that_repeats_it
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
     assert "stale, promised intact" in text
-    assert "-m pytest e2e/test_it.py::test_stale --engine static --cluster firedrill --images auto --seed 7" in text
+    assert "-m pytest e2e/test_it.py::test_stale --engine reference --cluster firedrill --images auto --seed 7" in text
     (again,) = (pytester.path / "the-run").glob("drill-*/again.txt")
     assert "--seed 7" in again.read_text()
 
@@ -278,14 +278,14 @@ def test_what_cannot_be_drilled_is_skipped_with_its_reason(
 ) -> None:
     result = run(drill_test("intact", scenario_id="SC-99"), "-rs")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*engine static does not promise SC-99*"])
+    result.stdout.fnmatch_lines(["*engine reference does not promise SC-99*"])
     written = json.loads((pytester.path / "the-run" / "report.json").read_text())
     assert written["skipped"] == [
-        {"test": "e2e/test_it.py::test_intact", "why": "engine static does not promise SC-99"}
+        {"test": "e2e/test_it.py::test_intact", "why": "engine reference does not promise SC-99"}
     ]
     assert "0 of 1 passed, 1 skipped" in result.stdout.str()
     monkeypatch.setenv("WHY_NOT", "it has no share")
-    run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine static cannot work here: it has no share*"])
+    run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine reference cannot work here: it has no share*"])
 
 
 def test_an_existing_cluster_is_never_destroyed(
