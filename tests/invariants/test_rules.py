@@ -415,3 +415,8 @@ def test_an_unsure_backup_is_no_reason_to_expect_data() -> None:
     for number in (1, 2):
         story.change(BackedUp, {"generation": number}, state=BackupState.UNSURE)
     assert story.ruling(I.I1).standing is Standing.NOT_APPLICABLE
+
+
+def test_a_backup_that_begins_as_the_watch_ends_leaves_nothing_over() -> None:
+    story = good().add(299, seen(VOLUME_SNAPSHOT, "orders/volsync-data-local-src", "x", source="data"))
+    assert story.ruling(I.I11).standing is Standing.HELD
