@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -210,11 +210,13 @@ def a_server_that_says(answer: bytes) -> Generator[Store]:
         if answer:
 
             def serve() -> None:
+                # It ends when the listener is closed; a client that has heard enough may hang up at any moment.
                 for _ in range(4):
-                    connection, _ = listener.accept()
-                    with connection:
-                        connection.recv(65536)
-                        connection.sendall(answer)
+                    with suppress(OSError):
+                        connection, _ = listener.accept()
+                        with connection:
+                            connection.recv(65536)
+                            connection.sendall(answer)
 
             threading.Thread(target=serve, daemon=True).start()
         yield Store(f"http://127.0.0.1:{listener.getsockname()[1]}", BUCKET)
