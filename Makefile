@@ -13,6 +13,7 @@ IMAGES ?= auto
 VERSIONS := --images $(IMAGES) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
 DRILLS := $(PYTEST) -n $(WORKERS) $(VERSIONS)
+UNIT := $(PYTEST) tests --ignore tests/hostpath --ignore tests/registry -n $(WORKERS) -q
 # What the reference controller is asked in `make test`; all scenarios of `make test` are asked of the static engine.
 OF_REFERENCE := e2e/test_fresh_install.py e2e/test_rebuild.py e2e/test_guard.py
 
@@ -44,13 +45,14 @@ test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwa
 	$(PYTEST) tests/hostpath tests/registry $(ARGS)
 	$(DRILLS) e2e -m "not thorough" --engine static --cluster $(CLUSTER)-test $(ARGS)
 	$(DRILLS) $(OF_REFERENCE) -m "not thorough" -k "not cluster" --engine reference --cluster $(CLUSTER)-test $(ARGS)
+	$(UNIT) -m built
 	$(PYTHON) -m fixtures down --cluster $(CLUSTER)-test
 
 check: $(PYTHON)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTEST) tests --ignore tests/hostpath --ignore tests/registry -n $(WORKERS) -q
+	$(UNIT) -m "not built"
 
 up down status: $(PYTHON)
 	@$(PYTHON) -m fixtures $@ --cluster $(CLUSTER) $(VERSIONS)

@@ -128,6 +128,7 @@ LOST_TWICE = Scenario(
 STORE_AWAY = Scenario(
     id="SC-07",
     name="poisoned rebuild, store away meanwhile",
+    promise="SC-07 held",
     given=(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),

@@ -494,6 +494,7 @@ def take(repository: Repository, restic: Path, folder: Path) -> None:
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
 
 
+@pytest.mark.built
 def test_a_repository_is_absent_until_it_holds_a_restore_point_and_is_only_read(
     repository: Repository, restic: Path, tmp_path: Path
 ) -> None:
@@ -515,6 +516,7 @@ def test_a_repository_is_absent_until_it_holds_a_restore_point_and_is_only_read(
     assert list((tmp_path / "repository" / "locks").iterdir()) == [], "reading must not leave a lock behind"
 
 
+@pytest.mark.built
 def test_a_wrong_password_is_unknown_and_never_absent(repository: Repository, restic: Path, tmp_path: Path) -> None:
     repository.create()
     truth = Repository.in_directory(restic, tmp_path / "repository", "another").restore_points()
@@ -522,6 +524,7 @@ def test_a_wrong_password_is_unknown_and_never_absent(repository: Repository, re
     assert "wrong password" in truth.why
 
 
+@pytest.mark.built
 def test_a_damaged_pack_is_found(repository: Repository, restic: Path, tmp_path: Path) -> None:
     repository.create()
     data = tmp_path / "data"
@@ -535,6 +538,7 @@ def test_a_damaged_pack_is_found(repository: Repository, restic: Path, tmp_path:
     assert repository.damage() is not None
 
 
+@pytest.mark.built
 def test_a_repository_that_is_destroyed_is_absent_and_its_neighbour_is_not(
     repository: Repository, restic: Path, tmp_path: Path
 ) -> None:
@@ -551,6 +555,7 @@ def test_a_repository_that_is_destroyed_is_absent_and_its_neighbour_is_not(
     assert isinstance(neighbour.restore_points(), Points)
 
 
+@pytest.mark.built
 def test_a_repository_in_a_bucket_is_destroyed_by_its_path_alone(restic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deleted: list[str] = []
     monkeypatch.setattr(Bucket, "delete_prefix", lambda _, prefix: deleted.append(prefix))
@@ -558,6 +563,7 @@ def test_a_repository_in_a_bucket_is_destroyed_by_its_path_alone(restic: Path, m
     assert deleted == ["d1/orders/"]
 
 
+@pytest.mark.built
 def test_a_store_that_does_not_answer_is_unknown(restic: Path) -> None:
     truth = Repository.in_bucket(restic, Address(), "d1/orders", "a password").restore_points()
     assert isinstance(truth, Unknown)
@@ -596,6 +602,7 @@ def test_hourly_for_weeks_ends_in_the_documented_twenty_nine_or_thirty() -> None
     assert len(kept) in {29, 30}
 
 
+@pytest.mark.built
 def test_retention_is_what_the_real_restic_does(repository: Repository, restic: Path, tmp_path: Path) -> None:
     repository.create()
     (tmp_path / "f").touch()
@@ -623,6 +630,7 @@ def test_a_point_that_retention_would_have_kept_is_missed_and_one_that_it_took_i
     assert lost_against_the_rule(before, [*after[1:], new], rule) == (before[0],)
 
 
+@pytest.mark.built
 def test_restore_points_that_age_keep_their_content_and_are_told_apart(
     repository: Repository, restic: Path, tmp_path: Path
 ) -> None:
@@ -647,6 +655,7 @@ def test_restore_points_that_age_keep_their_content_and_are_told_apart(
     assert repository.damage() is None
 
 
+@pytest.mark.built
 def test_restore_points_that_would_share_a_second_are_an_error(
     repository: Repository, restic: Path, tmp_path: Path
 ) -> None:
@@ -661,6 +670,7 @@ def test_restore_points_that_would_share_a_second_are_an_error(
         repository.age(timedelta(hours=1))
 
 
+@pytest.mark.built
 def test_earlier_copies_are_restore_points_of_the_same_content_at_the_times_asked_for(
     repository: Repository, restic: Path, tmp_path: Path
 ) -> None:
@@ -678,6 +688,7 @@ def test_earlier_copies_are_restore_points_of_the_same_content_at_the_times_aske
     assert ids(now) == (*(copy.id for copy in copies), truth.newest.id)
 
 
+@pytest.mark.built
 def test_locks_are_seen_and_removed(repository: Repository) -> None:
     assert repository.locks() == ()
     repository.create()
@@ -687,6 +698,7 @@ def test_locks_are_seen_and_removed(repository: Repository) -> None:
     assert repository.locks() == ()
 
 
+@pytest.mark.built
 def test_files_of_somebody_else_and_a_copy_leave_a_repository_what_it_was(
     repository: Repository, restic: Path, tmp_path: Path
 ) -> None:

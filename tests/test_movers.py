@@ -35,6 +35,7 @@ RESTORE = ("restore", "latest", "-t", ".", "--host", "volsync", "--include-xattr
 
 RESTIC = GoModule("restic", choose().restic).folder / "restic"
 pytestmark = [
+    pytest.mark.built,
     pytest.mark.skipif(not RESTIC.exists(), reason="restic is not built yet; `make up` builds it"),
     pytest.mark.skipif(os.getuid() != 0, reason="only root may write what a mover loses"),
 ]

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from controller.store.truths import Given, Stores
     from controller.store.watch import Told
 
+# Each starts the real MinIO and restic.
+pytestmark = pytest.mark.built
+
 ORDERS = new_claim()
 WANTED = Intent(HOURLY, "hourly")
 GIVEN: Mapping[Repo, Given] = {Repo.LOCAL: credentials()}

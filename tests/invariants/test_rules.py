@@ -197,14 +197,14 @@ DAMAGES: list[tuple[Invariant, str, Callable[[Story], object], str]] = [
     ),
     (
         I.I9, "a storm of writes", lambda story: story.add(280, Counted({"Pod": 9000}, 15.0)),
-        "most to Pod; the limit for 1 volumes is 600",
+        "most to Pod; the limit for 1 volumes is 1200",
     ),
     (
         I.I9, "a storm of Jobs",
         lambda story: [
-            story.add(240 + n, seen(JOB, f"orders/volsync-src-{n}", f"s{n}", mover="backup")) for n in range(9)
+            story.add(240 + n, seen(JOB, f"orders/volsync-src-{n}", f"s{n}", mover="backup")) for n in range(14)
         ],
-        "9 mover Jobs in one minute",
+        "14 mover Jobs in one minute",
     ),
     (I.I10, "a late return", lambda story: story.move(Observed, {"restore": "r2"}, 899), "after 679 s"),
     (I.I10, "a claim that waits in silence", waits_in_silence, "no event says why"),
