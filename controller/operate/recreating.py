@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from controller.model import Object
+    from controller.model import Object, RestorePoint
     from controller.operate.site import Found, Name, Site
-    from controller.stamp import Stamp
 
 # What Kubernetes and the controller wrote about the volume that goes; `restore` asks anew.
 _NOT_CARRIED: Final = re.compile(r"pv\.kubernetes\.io/|volume\.(beta\.)?kubernetes\.io/|kubectl\.kubernetes\.io/")
@@ -42,8 +41,12 @@ _GONE_DEADLINE_S: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is different in the claim that returns: what is asked of the restore, and its size (None: as before)."""
+    """What comes back, and what is different in the claim that returns.
 
+    `asked` are the annotations that ask for `point` where it is not the newest; `request` None is the size as before.
+    """
+
+    point: RestorePoint
     asked: Mapping[str, str] = field(default_factory=dict)
     request: str | None = None
 
@@ -79,8 +82,11 @@ async def check_unused(site: Site, name: Name) -> None:
         )
 
 
-async def recreate(site: Site, name: Name, found: Found, change: Change, folder: Path) -> Stamp:
-    """What was decided for the claim that returned. Raises `Refused`, with what to do about a claim that is gone."""
+async def recreate(site: Site, name: Name, found: Found, change: Change, folder: Path) -> None:
+    """Return when it was decided that the claim is restored as ordered; it is filled when its app starts.
+
+    Raises `Refused`, with what to do about a claim that is gone, or was decided otherwise.
+    """
     body = manifest(found.body, change)
     file = folder / f"{name.namespace}-{name.claim}-{found.uid[:8]}.yaml"
     file.write_text(yaml.safe_dump(body, sort_keys=False))
@@ -103,8 +109,10 @@ async def recreate(site: Site, name: Name, found: Found, change: Change, folder:
             f"{name} was created again, and nobody decided what it starts from: the webhook was not called; "
             f"kubectl describe pvc -n {name.namespace} {name.claim}"
         )
+    if decided.restore is None or decided.restore.point != change.point.id:
+        raise Refused(f"{name} returned, but not from restore point {change.point.id[:8]}: {decided.why}")
     site.tell(f"{name}: {decided.why}")
-    return decided
+    site.tell(f"{name}: start its app; it waits until the volume is filled")
 
 
 async def _keep_volume(site: Site, name: Name, found: Found) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from controller.contract import Repo
     from controller.intent import Request
+    from controller.model import Truth
     from controller.operate.site import Found, Name, Site
 
 
@@ -52,16 +53,17 @@ async def run(site: Site, name: Name, order: Order, folder: Path, *, agreed: boo
         return
     await recreating.check_unused(site, name)
     asked = {contract.RESTORE_FROM_ANNOTATION: repo.value, contract.RESTORE_AS_OF_ANNOTATION: _written(at)}
-    decided = await recreating.recreate(site, name, found, Change(asked), folder)
-    if decided.restore is None or decided.restore.point != point.id:
-        raise Refused(f"{name} returned, but otherwise than asked for: {decided.why}")
-    site.tell(f"{name}: start its app; it waits until the volume is filled")
+    await recreating.recreate(site, name, found, Change(point, asked), folder)
 
 
 async def choose(site: Site, name: Name, order: Order) -> tuple[Repo, RestorePoint]:
     """The point that meets the order, as the controller will choose it. Raises `Refused` if none does."""
     repos = [order.repo] if order.repo else list(site.configuration.settings.stores)
-    truths = {repo: await site.truth(repo, name) for repo in repos}
+    truths: dict[Repo, Truth] = {}
+    for each in repos:
+        truths[each] = await site.truth(each, name)
+        if not isinstance(truths[each], Absent):
+            break  # a later repository counts only where this one certainly holds nothing
     repo, known = truth.combined(truths, order.repo)
     match known:
         case Unknown(why):
@@ -81,11 +83,6 @@ def check_size(name: Name, point: RestorePoint, request: str) -> None:
     """Raise `Refused` where the restore point surely needs more room than the claim will have."""
     if point.size_bytes is not None and point.size_bytes > (quantity.bytes_of(request) or 0):
         raise Refused(f"{name}: restore point {point.id[:8]} needs {point.size_bytes} bytes, {request} is less")
-
-
-async def newest(site: Site, name: Name) -> tuple[Repo, RestorePoint]:
-    """The newest restore point."""
-    return await choose(site, name, Order())
 
 
 def is_smaller(found: Found, request: str) -> bool:

@@ -62,7 +62,7 @@ BODY: dict[str, Any] = {
 
 
 def test_a_claim_returns_without_any_mark_of_the_volume_that_goes() -> None:
-    returned = recreating.manifest(BODY, Change())
+    returned = recreating.manifest(BODY, Change(POINTS[-1]))
     assert returned["metadata"] == {
         "namespace": "shop",
         "name": "orders",
@@ -78,7 +78,7 @@ def test_a_claim_returns_without_any_mark_of_the_volume_that_goes() -> None:
 
 def test_a_claim_returns_with_what_is_asked_and_its_new_size_and_the_one_that_was_read_is_not_changed() -> None:
     before = copy.deepcopy(BODY)
-    returned = recreating.manifest(BODY, Change({contract.RESTORE_FROM_ANNOTATION: "remote"}, "4Gi"))
+    returned = recreating.manifest(BODY, Change(POINTS[-1], {contract.RESTORE_FROM_ANNOTATION: "remote"}, "4Gi"))
     assert returned["metadata"]["annotations"][contract.RESTORE_FROM_ANNOTATION] == "remote"
     assert returned["spec"]["resources"] == {"requests": {"storage": "4Gi"}}
     assert before == BODY
