@@ -211,6 +211,13 @@ def test_a_claim_is_backed_up_restored_shrunk_and_decommissioned_by_hand(desk: D
 
     desk.stop_app()
     desk.ground.kube.delete(CLAIM, NAME, desk.namespace)
+    # Its finalizers are taken off after the answer: until then its backups are no orphans.
+    eventually(
+        lambda: desk.ground.kube.get(CLAIM, NAME, desk.namespace),
+        lambda found: found is None,
+        expected="the claim is gone",
+        wait=desk.ground.waits.gone,
+    )
     assert me in desk.done("orphans")
     assert "deleted" in desk.done("delete-backups", me, "--yes")
     assert "no restore point" in desk.done("backups", me)
