@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002 - the stand-in has the signatures of what it stands in for, and needs less
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from fixtures.drill import Drill
 from fixtures.engines import NEWEST, App, Child, Store, Variant, Wanted, child
 from fixtures.entry import Space
 from fixtures.history import Evidence
-from fixtures.kube import CLAIM, NODE, VOLUME, KubeError, Seen, bytes_of
+from fixtures.kube import CLAIM, NODE, REPLICATION_SOURCE, VOLUME, KubeError, Seen, bytes_of
 from fixtures.ledger import Ledger
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Truth
 from fixtures.tree import Tree
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fixtures.findings import Findings
+    from fixtures.kube import Kind
     from fixtures.scenario import Scenario
     from fixtures.workload import Generation
 
@@ -50,6 +52,8 @@ class World:
 
     Backups and restores copy trees. The knobs make it lie: `restores` changes what a restore brings, `keeps` which
     restore points stay when the cluster or namespace is lost, `backs_up` whether a backup leaves a restore point.
+    `makes_children` is whether a claim gets its source each time, `children_go` whether that goes with it, and `owns`
+    whom of the claim's uid a new source names as its owner.
     """
 
     restores: Callable[[Tree], Tree] = lambda tree: tree
@@ -59,12 +63,17 @@ class World:
     loses_volumes: bool = True
     populates: bool = True
     answers: bool = True
+    makes_children: bool = True
+    children_go: bool = True
+    owns: Callable[[str], str] = lambda uid: uid
+    sources: dict[str, Any] = field(default_factory=dict)
     points: list[RestorePoint] = field(default_factory=list)
     far: list[RestorePoint] = field(default_factory=list)
     content: dict[str, Tree] = field(default_factory=dict)
     claims: dict[str, Tree] = field(default_factory=dict)
     pending: dict[str, str] = field(default_factory=dict)
     uids: dict[str, str] = field(default_factory=dict)
+    lives: dict[str, int] = field(default_factory=dict)
     requested: dict[str, str] = field(default_factory=dict)
     spans: dict[str, str] = field(default_factory=dict)
     images: dict[str, tuple[str, str | None, datetime, str]] = field(default_factory=dict)
@@ -127,6 +136,7 @@ class World:
     def _forget_everything(self) -> None:
         self.claims.clear()
         self.pending.clear()
+        self.sources.clear()
         self.images.clear()
         self.points = self.keeps(self.points)
         if self.loses_volumes:
@@ -144,11 +154,13 @@ class World:
             affinity = {"nodeSelectorTerms": [{"matchExpressions": [{"values": [self.node]}]}]}
             spec = {"nodeAffinity": {"required": affinity}, "csi": {"volumeHandle": name}}
             return {"metadata": {"name": name}, "spec": spec} if name in self.volumes else None
+        if kind == REPLICATION_SOURCE:
+            return self.sources.get(name)
         assert kind == CLAIM
         if name not in self.claims and name not in self.pending:
             return None
         requests = {"resources": {"requests": {"storage": self.requested[name]}}}
-        bound = {"volumeName": f"pv-{name}"} if name in self.claims else {}
+        bound = {"volumeName": self._volume_of(name)} if name in self.claims else {}
         status = {"phase": "Bound", "capacity": {"storage": self.requested[name]}} if bound else {"phase": "Pending"}
         return {"metadata": {"name": name, "uid": self.uids[name]}, "spec": {**bound, **requests}, "status": status}
 
@@ -165,9 +177,28 @@ class World:
             self.claims.pop(name, None)
             self.pending.pop(name, None)
             if self.loses_volumes:
-                self.volumes.discard(f"pv-{name}")
+                self.volumes.discard(self._volume_of(name))
+            self._delete_sources(name)
+
+    def _volume_of(self, claim: str) -> str:
+        life = self.lives.get(claim, 1)
+        return f"pv-{claim}" if life == 1 else f"pv-{claim}-{life}"
+
+    def _delete_sources(self, claim: str) -> None:
+        for name in [name for name in self.sources if name.startswith(f"{claim}-")]:
+            if not self.children_go:
+                continue
+            if self.sources[name]["metadata"]["finalizers"]:
+                self.sources[name]["metadata"]["deletionTimestamp"] = "now"
+            else:
+                del self.sources[name]
 
     def patch(self, kind: Any, name: str, namespace: str | None, changes: Any) -> None:
+        if kind == REPLICATION_SOURCE:
+            metadata = self.sources[name]["metadata"]
+            metadata["finalizers"] = changes["metadata"]["finalizers"]
+            if "deletionTimestamp" in metadata and not metadata["finalizers"]:
+                del self.sources[name]
         if kind == CLAIM:
             size = changes["spec"]["resources"]["requests"]["storage"]
             if bytes_of(size) < bytes_of(self.requested[name]):
@@ -177,9 +208,14 @@ class World:
     def list(self, kind: Any, namespace: str | None = None, *, labels: Any = None) -> Any:
         if kind == VOLUME and labels is None:
             return [self.get(VOLUME, name) for name in self.volumes]
+        if kind == REPLICATION_SOURCE:
+            return list(self.sources.values())
         if kind != CLAIM:
             return []
-        return [{"kind": "PersistentVolumeClaim", "metadata": {"name": name}} for name in self.claims | self.pending]
+        return [
+            {"kind": CLAIM.name, "metadata": {"name": name, "uid": self.uids.get(name, "-")}}
+            for name in self.claims | self.pending
+        ]
 
     def events(self, namespace: str) -> Any:
         return [
@@ -196,6 +232,21 @@ class World:
             self.requested[app.name] = app.capacity
         else:
             self._fill(app.name, app.capacity, wanted)
+        self._make_source(app.name)
+
+    def _make_source(self, claim: str) -> None:
+        if not self.makes_children or any(name.startswith(f"{claim}-") and self._lives(name) for name in self.sources):
+            return
+        name = f"{claim}-{uuid4().hex[:8]}-src"
+        owner = {"kind": CLAIM.name, "name": claim, "uid": self.owns(self.uids[claim])}
+        metadata = {"name": name, "uid": str(uuid4()), "ownerReferences": [owner], "finalizers": []}
+        self.sources[name] = {"kind": REPLICATION_SOURCE.name, "metadata": metadata}
+
+    def _lives(self, source: str) -> bool:
+        return "deletionTimestamp" not in self.sources[source]["metadata"]
+
+    def declared(self, app: App) -> tuple[tuple[Kind, str], ...]:
+        return ((CLAIM, app.name),)
 
     def _fill(self, claim: str, capacity: str = "1Gi", wanted: Wanted = NEWEST) -> None:
         points = self._points_in(wanted.store)
@@ -212,10 +263,13 @@ class World:
             return
         self.spans[claim] = capacity
         self.claims[claim] = self.restores(self.content[point]) if point else EMPTY
-        self.volumes.add(f"pv-{claim}")
+        self.lives[claim] = self.lives.get(claim, 0) + 1
+        self.volumes.add(self._volume_of(claim))
         self.node = max(self.ready)
         if self.store is not None:
-            (self.store / "csi" / "nodes" / self.node / "vols" / f"pv-{claim}").mkdir(parents=True, exist_ok=True)
+            (self.store / "csi" / "nodes" / self.node / "vols" / self._volume_of(claim)).mkdir(
+                parents=True, exist_ok=True
+            )
         if self.poisons and self.age > 1:
             self._point(EMPTY)
 
@@ -255,7 +309,7 @@ class World:
         self.protect(app, wanted)
 
     def unprotect(self, app: App) -> None:
-        """Claims are all there is in this world."""
+        self._delete_sources(app.name)
 
     def evidence(self, app: App, claim: str) -> Evidence:
         image, point, created_at, _ = self.images[claim]
@@ -303,7 +357,8 @@ class World:
         return Retention(hourly=24, daily=7)
 
     def children(self, app: App) -> tuple[Child, ...]:
-        return (child(CLAIM, app.name),)
+        source = re.compile(rf"{app.name}-[0-9a-f]{{8}}-src")
+        return child(CLAIM, app.name), Child(REPLICATION_SOURCE, source)
 
     # --- pods ---
 
