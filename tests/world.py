@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from fixtures import misleading
 from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FirstReading
 from fixtures.drill import Drill
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableSequence, Sequence
     from pathlib import Path
 
+    from fixtures.engines import Lies
     from fixtures.findings import Findings
     from fixtures.kube import Kind
     from fixtures.scenario import Scenario
@@ -52,8 +54,9 @@ class World:
 
     Backups and restores copy trees. The knobs make it lie: `restores` changes what a restore brings, `keeps` which
     restore points stay when the cluster or namespace is lost, `backs_up` whether a backup leaves a restore point.
-    `makes_children` is whether a claim gets its source each time, `children_go` whether that goes with it, and `owns`
-    whom of the claim's uid a new source names as its owner.
+    `believes_emptiness` is whether a claim starts fresh where the store only looks empty, and `reports` whether that
+    is said of claims that are there. `makes_children` is whether a claim gets its source each time, `children_go`
+    whether that goes with it, and `owns` whom of the claim's uid a new source names as its owner.
     """
 
     restores: Callable[[Tree], Tree] = lambda tree: tree
@@ -63,6 +66,10 @@ class World:
     loses_volumes: bool = True
     populates: bool = True
     answers: bool = True
+    believes_emptiness: bool = False
+    reports: bool = True
+    lost_sight: str = ""
+    aside: list[RestorePoint] = field(default_factory=list)
     makes_children: bool = True
     children_go: bool = True
     owns: Callable[[str], str] = lambda uid: uid
@@ -89,6 +96,7 @@ class World:
         self.kube = self.engine = self.cluster = self
         self.pods = Pods(self)
         self.waits = Waits.load(clock=SimpleNamespace(now_s=self._now_s, sleep=self._sleep))
+        self.installation = self
         self.name, self.variant = "stand-in", Variant.FAITHFUL
         self._passed_s = 0.0
 
@@ -218,16 +226,53 @@ class World:
         ]
 
     def events(self, namespace: str) -> Any:
-        return [
+        reported = [
+            {"involvedObject": {"name": claim, "uid": self.uids[claim]}, "message": self.lost_sight}
+            for claim in self.claims
+            if self.lost_sight and self.reports
+        ]
+        return reported + [
             {"involvedObject": {"name": f"vs-prime-{self.uids[claim]}"}, "message": message}
             for claim, message in self.pending.items()
         ]
+
+    # --- store and installation ---
+
+    def look_elsewhere(self, store: Store, lies: Lies) -> None:
+        missing = "there is no such bucket"
+        self.lost_sight = missing if lies.bucket == misleading.NOWHERE else "it may be the wrong bucket or prefix"
+
+    def set_right(self) -> None:
+        self.lost_sight = ""
+
+    def bucket(self, store: Store, name: str | None = None) -> Any:
+        here, there = (self.aside, self.points) if name == misleading.ASIDE else (self.points, self.aside)
+        return SimpleNamespace(
+            exists=lambda: name == misleading.ASIDE,
+            ensure=lambda: None,
+            clear=lambda: None,
+            delete_prefix=lambda _: 0,
+            count=lambda _: len(here),
+            objects=lambda _: iter(here),
+            move_to=lambda _, prefix: self._move(here, there, prefix),
+        )
+
+    def _move(self, here: MutableSequence[RestorePoint], there: MutableSequence[RestorePoint], prefix: str) -> int:
+        count = len(here)
+        there[:] = [*there, *here]
+        here[:] = []
+        if there is self.aside:
+            whole = "it may be the wrong bucket or prefix"
+            self.lost_sight = f"the claim has had restore points in this store: {prefix}" if prefix else whole
+        return count
 
     # --- engine ---
 
     def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
         if not self.answers:
             raise KubeError("apply", "claim", 500, "InternalError", "the API server is ill")
+        if self.lost_sight and not self.believes_emptiness and app.name not in self.claims:
+            raise KubeError("apply", "claim", 503, "ServiceUnavailable", f"nobody can say: {self.lost_sight}")
         if app.name in self.claims:
             self.requested[app.name] = app.capacity
         else:
@@ -249,7 +294,7 @@ class World:
         return ((CLAIM, app.name),)
 
     def _fill(self, claim: str, capacity: str = "1Gi", wanted: Wanted = NEWEST) -> None:
-        points = self._points_in(wanted.store)
+        points = [] if self.lost_sight else self._points_in(wanted.store)
         if claim not in self.images:  # a destination restores once
             as_of = wanted.as_of
             eligible = [point for point in points if as_of is None or point.taken_at.replace(microsecond=0) <= as_of]
@@ -324,6 +369,7 @@ class World:
             age=lambda by: self._age(store, by),
             copy_of=lambda point, times: self._copy(store, point, times),
             create=lambda: None,
+            prefix=lambda: "d/orders/",
             damage=lambda: self.damage,
             leave_files=self._leave_files,
         )
