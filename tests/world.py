@@ -15,7 +15,7 @@ from fixtures import misleading
 from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FirstReading
 from fixtures.drill import Drill
-from fixtures.engines import NEWEST, App, Child, Store, Variant, Wanted, child
+from fixtures.engines import NEWEST, NO_TIER, App, Child, Store, Variant, Wanted, child
 from fixtures.entry import Space
 from fixtures.history import Evidence
 from fixtures.kube import CLAIM, NODE, REPLICATION_SOURCE, VOLUME, KubeError, Seen, bytes_of
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 NONCE = "nonce-of-this-run"
 EMPTY = Tree.of([])
+TIERS = {"hourly": ("0 * * * *", {"hourly": 24, "daily": 7}), "daily": ("0 2 * * *", {"daily": 14})}
 
 
 def run_in(folder: Path, world: World, scenario: Scenario) -> Findings:
@@ -54,9 +55,10 @@ class World:
 
     Backups and restores copy trees. The knobs make it lie: `restores` changes what a restore brings, `keeps` which
     restore points stay when the cluster or namespace is lost, `backs_up` whether a backup leaves a restore point.
-    `believes_emptiness` is whether a claim starts fresh where the store only looks empty, and `reports` whether that
-    is said of claims that are there. `makes_children` is whether a claim gets its source each time, `children_go`
-    whether that goes with it, and `owns` whom of the claim's uid a new source names as its owner.
+    `believes_emptiness` is whether a claim starts fresh where the store only looks empty, `believes_oddities` whether
+    one is made that asks for what nobody knows, and `reports` whether either is said of claims that are there.
+    `makes_children` is whether a claim gets its source each time, `children_go` whether that goes with it, and `owns`
+    whom of the claim's uid a new source names as its owner.
     """
 
     restores: Callable[[Tree], Tree] = lambda tree: tree
@@ -69,6 +71,8 @@ class World:
     believes_emptiness: bool = False
     reports: bool = True
     lost_sight: str = ""
+    believes_oddities: bool = False
+    odd: set[str] = field(default_factory=set)
     aside: list[RestorePoint] = field(default_factory=list)
     makes_children: bool = True
     children_go: bool = True
@@ -231,6 +235,11 @@ class World:
             for claim in self.claims
             if self.lost_sight and self.reports
         ]
+        reported += [
+            {"involvedObject": {"name": claim, "uid": self.uids[claim]}, "message": "there is no such tier"}
+            for claim in self.odd
+            if self.reports
+        ]
         return reported + [
             {"involvedObject": {"name": f"vs-prime-{self.uids[claim]}"}, "message": message}
             for claim, message in self.pending.items()
@@ -271,13 +280,29 @@ class World:
     def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
         if not self.answers:
             raise KubeError("apply", "claim", 500, "InternalError", "the API server is ill")
+        if app.tier not in {*TIERS, NO_TIER}:
+            if app.name not in self.claims and not self.believes_oddities:
+                raise KubeError("apply", "claim", 403, "Forbidden", "there is no such tier")
+            self.odd.add(app.name)
+            return
+        self.odd.discard(app.name)
         if self.lost_sight and not self.believes_emptiness and app.name not in self.claims:
             raise KubeError("apply", "claim", 503, "ServiceUnavailable", f"nobody can say: {self.lost_sight}")
         if app.name in self.claims:
             self.requested[app.name] = app.capacity
         else:
             self._fill(app.name, app.capacity, wanted)
-        self._make_source(app.name)
+        if app.tier == NO_TIER:
+            self._delete_sources(app.name)
+        else:
+            self._make_source(app.name)
+            self._schedule(app)
+
+    def _schedule(self, app: App) -> None:
+        schedule, retain = TIERS[app.tier]
+        for name, source in self.sources.items():
+            if name.startswith(f"{app.name}-"):
+                source["spec"] = {"trigger": {"schedule": schedule}, "restic": {"retain": retain}}
 
     def _make_source(self, claim: str) -> None:
         if not self.makes_children or any(name.startswith(f"{claim}-") and self._lives(name) for name in self.sources):
@@ -354,6 +379,7 @@ class World:
         self.protect(app, wanted)
 
     def unprotect(self, app: App) -> None:
+        self.odd.discard(app.name)
         self._delete_sources(app.name)
 
     def evidence(self, app: App, claim: str) -> Evidence:
