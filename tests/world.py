@@ -15,7 +15,7 @@ from fixtures import misleading
 from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FirstReading
 from fixtures.drill import Drill
-from fixtures.engines import NEWEST, NO_TIER, App, Child, Store, Variant, Wanted, child
+from fixtures.engines import NEWEST, NO_TIER, Absence, App, Child, Store, Variant, Wanted, child
 from fixtures.entry import Space
 from fixtures.history import Evidence
 from fixtures.kube import CLAIM, NODE, REPLICATION_SOURCE, VOLUME, KubeError, Seen, bytes_of
@@ -253,6 +253,18 @@ class World:
 
     def set_right(self) -> None:
         self.lost_sight = ""
+
+    def move_store(self, store: Store) -> None:
+        self.lost_sight = "the store did not answer"
+
+    def tell_where(self, store: Store) -> None:
+        """It has no address here."""
+
+    def renew_access(self, store: Store) -> None:
+        self.lost_sight = ""
+
+    def stop_deciding(self, how: Absence) -> None:
+        self.lost_sight = "failed calling webhook" if how is Absence.STOPPED else "nobody has decided"
 
     def bucket(self, store: Store, name: str | None = None) -> Any:
         here, there = (self.aside, self.points) if name == misleading.ASIDE else (self.points, self.aside)
