@@ -211,6 +211,11 @@ def test_what_the_static_engine_declares_are_children_that_it_names(static: Stat
     assert not any(each.fits(VOLUME_SNAPSHOT, image + "-2") for each in children)
 
 
+def test_what_the_static_engine_says_that_it_declares_is_what_it_declares(static: StaticEngine, api: Api) -> None:
+    static.protect(APP)
+    assert {(kind.name, name) for kind, name in static.declared(APP)} == {(kind, name) for kind, _, name in api.stored}
+
+
 def test_removal_takes_everything_that_was_declared(static: StaticEngine, api: Api) -> None:
     static.install()
     static.protect(APP)
