@@ -33,7 +33,6 @@ WRONG_PLACE = Scenario(
         *(Write(generation=1), BackUp()),
         *(Neighbour(Declare()), Neighbour(AppFinds(Verdict.EMPTY_LEGITIMATELY))),
         *(Neighbour(Write(generation=1)), Neighbour(BackUp())),
-        *(Write(generation=2), BackUp()),
         RemoveApp(),
     ),
     when=(
@@ -46,7 +45,6 @@ WRONG_PLACE = Scenario(
     then=(
         AppFinds(Verdict.INTACT),
         HistoryIsKept(),
-        *(Write(generation=3), BackUp()),
         *(Neighbour(BackUp()), Neighbour(SecondClaimHolds(Verdict.INTACT))),
     ),
 )

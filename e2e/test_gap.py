@@ -30,7 +30,6 @@ ADMISSION_GAP = Scenario(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
         *(Write(generation=1), BackUp()),
-        *(Write(generation=2), BackUp()),
         RemoveApp(),
     ),
     when=(
@@ -41,7 +40,7 @@ ADMISSION_GAP = Scenario(
     then=(
         AppFinds(Verdict.INTACT),
         HistoryIsKept(),
-        *(Write(generation=3), BackUp()),
+        *(Write(generation=2), BackUp()),
     ),
 )
 

@@ -33,7 +33,6 @@ STORE_MOVES = Scenario(
         *(Write(generation=1), BackUp()),
         *(Neighbour(Declare()), Neighbour(AppFinds(Verdict.EMPTY_LEGITIMATELY))),
         *(Neighbour(Write(generation=1)), Neighbour(BackUp())),
-        *(Write(generation=2), BackUp()),
         RemoveApp(),
     ),
     when=(
@@ -45,8 +44,7 @@ STORE_MOVES = Scenario(
     then=(
         AppFinds(Verdict.INTACT),
         HistoryIsKept(),
-        *(Write(generation=3), BackUp()),
-        SecondClaimHolds(Verdict.INTACT),
+        *(Write(generation=2), BackUp()),
         Neighbour(SecondClaimHolds(Verdict.INTACT)),
     ),
 )

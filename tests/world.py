@@ -257,6 +257,9 @@ class World:
     def move_store(self, store: Store) -> None:
         self.lost_sight = "the store did not answer"
 
+    def move_store_back(self, store: Store) -> bool:
+        return False
+
     def tell_where(self, store: Store) -> None:
         """It has no address here."""
 
