@@ -29,8 +29,8 @@ _SILENCE_S: Final = 150.0
 _PAGE: Final = 500
 _LINE_BYTES_MAX: Final = 8 * 1024 * 1024  # one event of a watch; an object has at most 3 MiB
 _WHOLE: Final = "application/json"
-# For objects without spec and status. A watch sends single objects: asked for lists first, the API server ends it at the
-# first event, without a word and without that event (seen with Kubernetes 1.36.3).
+# For objects without spec and status. A watch sends single objects: asked for lists first, the API server ends it at
+# the first event, without a word and without that event (seen with Kubernetes 1.36.3).
 _METADATA_OF_A_LIST: Final = f"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_WHOLE}"
 _METADATA_OF_EACH: Final = f"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_WHOLE}"
 
