@@ -64,12 +64,13 @@ def test_a_build_that_fails_says_its_last_lines_and_where_its_log_is(
     folder = tmp_path / "broken" / "v1"
     folder.mkdir(parents=True)
     (folder / "go.mod").write_text("module firedrill.invalid/broken\n\ngo 1.26\n\ntool firedrill.invalid/broken\n")
-    (folder / "main.go").write_text("package main\n\nfunc main() { undefinedThing() }\n")
+    # Go misses this before it compiles anything, its own runtime included.
+    (folder / "main.go").write_text('package main\n\nimport _ "firedrill.invalid/broken/absent"\n\nfunc main() {}\n')
     monkeypatch.setattr(gomodule, "_FOLDER", tmp_path)
     module = GoModule("broken", "v1")
     with pytest.raises(Problem) as failed:
         module.build()
-    assert "undefinedThing" in failed.value.why
+    assert "firedrill.invalid/broken/absent" in failed.value.why
     assert "go-broken-v1.log" in failed.value.remedy
     assert not module.is_built()
 
