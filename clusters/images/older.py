@@ -1,7 +1,7 @@
 """What was made here from inputs that have changed since: images, folders of the cache, and what a killed build left.
 
-The name of what is named for its content ends in a digest. Two such names that differ in nothing else are one thing, made
-from other inputs; another version or another component is another thing, and stays.
+What is named for its content has a name that ends in a digest. Two such names that differ in nothing else are one thing
+made from other inputs; another version or another component is another thing, and stays.
 """
 
 from __future__ import annotations
