@@ -41,7 +41,7 @@ e2e: $(PYTHON) ## the main job
 	$(DRILLS) e2e --engine $(ENGINE) --cluster $(CLUSTER) $(ARGS)
 
 test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwards
-	$(PYTHON) -m fixtures prepare
+	$(PYTHON) -m fixtures prepare $(VERSIONS)
 	$(MAKE) --no-print-directory check
 	$(PYTEST) tests/hostpath tests/registry $(ARGS)
 	$(DRILLS) e2e -m "not thorough" --engine static --cluster $(CLUSTER)-test $(ARGS)
