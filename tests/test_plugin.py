@@ -74,9 +74,15 @@ class Ground:
         self.interventions = []
         self.engine = SimpleNamespace(
             name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"}, traits=set(),
-            install=lambda: None, why_not=lambda: os.environ.get("WHY_NOT"))
+            install=lambda: note("installed") if "WHY_NOT" in os.environ else None,
+            why_not=lambda: os.environ.get("WHY_NOT"))
     def remove_leftovers(self):
         return os.environ.get("LEFT", "").split()
+    def of_other_runs(self):
+        return os.environ.get("OF_OTHERS", "").split()
+    def refuse_unless_empty(self, apps):
+        if "TAKEN" in os.environ:
+            raise Problem(f"{len(apps)} taken", why="drill-1/x lies there", remedy="look at it")
     def raise_again(self):
         note("whole again")
     def request_removal(self, app):
@@ -286,6 +292,69 @@ def test_what_cannot_be_drilled_is_skipped_with_its_reason(
     assert "0 of 1 passed, 1 skipped" in result.stdout.str()
     monkeypatch.setenv("WHY_NOT", "it has no share")
     run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine reference cannot work here: it has no share*"])
+    assert "installed" not in notes(pytester)
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "with workers"])
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [(["-k", "not_promised"], None), ([], "e2e/test_it.py::test_intact_not_promised")],
+    ids=["by name", "by node id"],
+)
+def test_who_asks_for_nothing_but_what_is_not_promised_is_told_why_and_gets_no_pass(
+    run: Callable[..., pytest.RunResult],
+    pytester: pytest.Pytester,
+    arguments: list[str],
+    target: str | None,
+    workers: list[str],
+) -> None:
+    tests = drill_test("intact") + drill_test("intact not promised", scenario_id="SC-99")
+    result = run(tests, *arguments, *workers, target=target)
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    text = result.stdout.str()
+    for told in ("0 of 1 passed, 1 skipped", "no drill was run", "skipped: engine reference does not promise"):
+        assert told in text
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    assert (written["passed"], written["counts"]["skipped"]) == (False, 1)
+
+
+def test_beside_a_drill_that_passed_one_that_is_not_promised_costs_nothing(
+    run: Callable[..., pytest.RunResult],
+) -> None:
+    result = run(drill_test("intact") + drill_test("intact not promised", scenario_id="SC-99"))
+    assert result.ret == pytest.ExitCode.OK
+    assert "1 of 2 passed, 1 skipped" in result.stdout.str()
+
+
+def test_what_an_interrupted_run_left_is_removed_and_named(
+    run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEFT", "drill-1 drill-2")
+    result = run(drill_test("intact"))
+    assert "removed what an interrupted run left: drill-1, drill-2" in result.stdout.str() + result.stderr.str()
+
+
+def test_what_may_be_another_runs_is_named_and_left_alone(
+    run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OF_OTHERS", "drill-3")
+    result = run(drill_test("intact"))
+    said = result.stdout.str() + result.stderr.str()
+    assert "left alone, because another run may be at work there: drill-3" in said
+    assert "docs/existing-cluster.md" in said
+
+
+def test_a_drill_whose_places_are_taken_does_not_begin_and_touches_nothing(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAKEN", "yes")
+    result = run(drill_test("intact"))
+    result.assert_outcomes(errors=1)
+    assert notes(pytester) == ["up"]
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    (drill,) = written["drills"]
+    assert (drill["outcome"], drill["verdict"], written["not run"]) == ("inconclusive", "unknown", [])
+    assert drill["explanation"].startswith("1 taken\n  why:  drill-1/x lies there\n  do:   look at it")
 
 
 def test_an_existing_cluster_is_never_destroyed(
