@@ -98,6 +98,8 @@ class Drill:
         self.say("given nothing")
         note(f"ran {scenario.name}")
         self.findings = Findings(scenario)
+        if "interrupted" in scenario.name:
+            raise KeyboardInterrupt
         verdict = Verdict(scenario.name.partition(" ")[0])
         self.findings.judged.append(Judged(Verdict.INTACT, Judgement(verdict, "as the name says", Due())))
         return self.findings
@@ -332,6 +334,20 @@ def test_what_an_interrupted_run_left_is_removed_and_named(
     monkeypatch.setenv("LEFT", "drill-1 drill-2")
     result = run(drill_test("intact"))
     assert "removed what an interrupted run left: drill-1, drill-2" in result.stdout.str() + result.stderr.str()
+
+
+def test_a_drill_that_is_interrupted_is_no_pass_is_taken_away_and_the_run_says_what_it_owes(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    tests = drill_test("intact interrupted", when="(Declare(),)") + drill_test("intact")
+    result = run(tests)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert notes(pytester) == ["up", "ran intact interrupted", "removed"]
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    (drill,) = written["drills"]
+    assert (drill["outcome"], written["passed"]) == ("inconclusive", False)
+    assert "interrupted" in drill["explanation"]
+    assert written["not run"] == ["e2e/test_it.py::test_intact"]
 
 
 def test_what_may_be_another_runs_is_named_and_left_alone(
