@@ -21,7 +21,7 @@ from fixtures.oracle import Judgement, Verdict
 from fixtures.scenario import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fixtures.scenario import Scenario
 
@@ -86,12 +86,19 @@ class Ground:
             variant=Variant.FAITHFUL,
             promises={"SC-01", "SC-02"},
             traits=set(),
-            install=lambda: None,
+            install=lambda: note("installed") if "WHY_NOT" in os.environ else None,
             why_not=lambda: os.environ.get("WHY_NOT"),
         )
 
     def remove_leftovers(self) -> list[str]:
-        return []
+        return os.environ.get("LEFT", "").split()
+
+    def of_other_runs(self) -> list[str]:
+        return os.environ.get("OF_OTHERS", "").split()
+
+    def refuse_unless_empty(self, apps: Sequence[Any]) -> None:
+        if "TAKEN" in os.environ:
+            raise Problem(f"{len(apps)} taken", why="drill-1/x lies there", remedy="look at it")
 
     def raise_again(self) -> None:
         note("whole again")
@@ -116,6 +123,8 @@ class Drill:
         self.say("given nothing")
         note(f"ran {scenario.name}")
         self.findings = Findings(scenario)
+        if "interrupted" in scenario.name:
+            raise KeyboardInterrupt
         verdict = Verdict(scenario.name.partition(" ")[0])
         self.findings.judged.append(Judged(Verdict.INTACT, Judgement(verdict, "as the name says", Due())))
         return self.findings

@@ -249,3 +249,27 @@ def test_a_whole_cluster_drill_waits_for_the_others(tmp_path: Path, monkeypatch:
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(1)
     assert other.communicate(timeout=10)[0] == "alone\n"
+
+
+def test_a_second_run_waits_for_the_first_and_says_so_and_one_on_another_cluster_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    script = "import sys\nfrom clusters.lock import ClusterLock\nwith ClusterLock(sys.argv[1]).run(): print('mine')"
+
+    def another(cluster: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", script, cluster],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=paths.REPOSITORY,
+        )
+
+    with ClusterLock("c").run():
+        assert another("d").communicate(timeout=60)[0] == "mine\n"
+        second = another("c")
+        assert second.stdout is not None
+        # Comes while the first one holds the cluster, however long the second takes to start.
+        assert "another run uses the cluster c; waiting for it to let go" in second.stdout.readline()
+    assert second.communicate(timeout=60)[0] == "mine\n"

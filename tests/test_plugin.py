@@ -58,7 +58,7 @@ def scenario(name, id="SC-01", when=()):
 
 class Run(Protocol):
     def __call__(
-        self, tests: str, *arguments: str, folder: str = "e2e", in_process: bool = True
+        self, tests: str, *arguments: str, folder: str = "e2e", target: str | None = None, in_process: bool = True
     ) -> pytest.RunResult: ...  # fmt: skip
 
 
@@ -75,12 +75,14 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     pytester.makeini(INI)
     pytester.makeconftest(CONFTEST)
 
-    def run_tests(tests: str, *arguments: str, folder: str = "e2e", in_process: bool = True) -> pytest.RunResult:
+    def run_tests(
+        tests: str, *arguments: str, folder: str = "e2e", target: str | None = None, in_process: bool = True
+    ) -> pytest.RunResult:
         place = pytester.path / folder
         place.mkdir(exist_ok=True)
         (place / "test_it.py").write_text(TESTS + tests)
         run_pytest = pytester.runpytest_inprocess if in_process else pytester.runpytest_subprocess
-        return run_pytest(folder, "--run-dir", "the-run", *arguments)
+        return run_pytest(target or folder, "--run-dir", "the-run", *arguments)
 
     return run_tests
 
@@ -210,6 +212,79 @@ def test_what_cannot_be_drilled_is_skipped_with_its_reason(
     assert "0 of 1 passed, 1 skipped" in result.stdout.str()
     monkeypatch.setenv("WHY_NOT", "it has no share")
     run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine reference cannot work here: it has no share*"])
+    assert "installed" not in notes(pytester)
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "with workers"])
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [(["-k", "not_promised"], None), ([], "e2e/test_it.py::test_intact_not_promised")],
+    ids=["by name", "by node id"],
+)
+def test_who_asks_for_nothing_but_what_is_not_promised_is_told_why_and_gets_no_pass(
+    run: Run,
+    pytester: pytest.Pytester,
+    arguments: list[str],
+    target: str | None,
+    workers: list[str],
+) -> None:
+    tests = drill_test("intact") + drill_test("intact not promised", scenario_id="SC-99")
+    result = run(tests, *arguments, *workers, target=target)
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    text = result.stdout.str()
+    for told in ("0 of 1 passed, 1 skipped", "no drill was run", "skipped: engine reference does not promise"):
+        assert told in text
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    assert (written["passed"], written["counts"]["skipped"]) == (False, 1)
+
+
+def test_beside_a_drill_that_passed_one_that_is_not_promised_costs_nothing(
+    run: Run,
+) -> None:
+    result = run(drill_test("intact") + drill_test("intact not promised", scenario_id="SC-99"))
+    assert result.ret == pytest.ExitCode.OK
+    assert "1 of 2 passed, 1 skipped" in result.stdout.str()
+
+
+def test_what_an_interrupted_run_left_is_removed_and_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEFT", "drill-1 drill-2")
+    result = run(drill_test("intact"))
+    assert "removed what an interrupted run left: drill-1, drill-2" in result.stdout.str() + result.stderr.str()
+
+
+def test_a_drill_that_is_interrupted_is_no_pass_is_taken_away_and_the_run_says_what_it_owes(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    tests = drill_test("intact interrupted", when="(Declare(),)") + drill_test("intact")
+    result = run(tests, in_process=False)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert notes(pytester) == ["up", "ran intact interrupted", "removed"]
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    (drill,) = written["drills"]
+    assert (drill["outcome"], written["passed"]) == ("inconclusive", False)
+    assert "interrupted" in drill["explanation"]
+    assert written["not run"] == ["e2e/test_it.py::test_intact"]
+
+
+def test_what_may_be_another_runs_is_named_and_left_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OF_OTHERS", "drill-3")
+    result = run(drill_test("intact"))
+    said = result.stdout.str() + result.stderr.str()
+    assert "left alone, because another run may be at work there: drill-3" in said
+    assert "docs/existing-cluster.md" in said
+
+
+def test_a_drill_whose_places_are_taken_does_not_begin_and_touches_nothing(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAKEN", "yes")
+    result = run(drill_test("intact"))
+    result.assert_outcomes(errors=1)
+    assert notes(pytester) == ["up"]
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    (drill,) = written["drills"]
+    assert (drill["outcome"], drill["verdict"], written["not run"]) == ("inconclusive", "unknown", [])
+    assert drill["explanation"].startswith("1 taken\n  why:  drill-1/x lies there\n  do:   look at it")
 
 
 def test_an_existing_cluster_is_never_destroyed(run: Run, pytester: pytest.Pytester) -> None:
