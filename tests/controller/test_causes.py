@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from clusters import versions
 from controller import causes, contract
 from controller.causes import Cause, Fault, Patience
 from controller.cluster import saying
@@ -24,6 +27,7 @@ from controller.stalls import (
     SnapshotContent,
     Stall,
 )
+from tests.controller import real_store
 from tests.controller.scene import (
     ABSENT,
     EXISTS,
@@ -40,6 +44,7 @@ from tests.controller.scene import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
 PATIENCE: Final = Patience(NOW, SETTINGS.patience)
@@ -286,3 +291,39 @@ def test_a_cause_fits_into_an_event() -> None:
     assert "ProvisioningFailed" in event["note"]
     assert event["note"].endswith("...")
     assert event["type"] == "Warning"
+
+
+# --- the real restic -------------------------------------------------------------------------------------------------
+
+
+def said_by_restic(arguments: list[str], password: str, folder: Path) -> str:
+    """What restic says; one that tries again and again is ended after some seconds, as the mover's script does."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "RESTIC_PASSWORD": password,
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
+    command = [real_store.program("restic", versions.choose().restic), "--no-cache", *arguments]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=20)
+    except subprocess.TimeoutExpired as expired:
+        return (expired.stderr or b"").decode()
+    return done.stderr
+
+
+@pytest.mark.built
+def test_a24_what_restic_really_says_is_known(tmp_path: Path) -> None:
+    place = ["-r", str(tmp_path / "repository")]
+    assert said_by_restic([*place, "init"], "right", tmp_path) == ""
+    refused = f"s3:http://127.0.0.1:{real_store.free_port()}/bucket/orders"
+    heard = {
+        "does not open": said_by_restic([*place, "cat", "config"], "wrong", tmp_path),
+        "no repository": said_by_restic(["-r", str(tmp_path / "nothing"), "cat", "config"], "right", tmp_path),
+        "does not answer the mover": said_by_restic(["-r", refused, "cat", "config"], "right", tmp_path),
+    }
+    for says, log in heard.items():
+        found = causes.of_log(log)
+        assert found is not None, log
+        assert says in found.text, log
