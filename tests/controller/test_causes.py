@@ -305,7 +305,8 @@ def said_by_restic(arguments: list[str], password: str, folder: Path) -> str:
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
     }
-    command = [real_store.program("restic", versions.choose().restic), "--no-cache", *arguments]
+    restic = real_store.program("restic", versions.choose().restic)
+    command = [str(restic), "--no-cache", *arguments]
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=20)
     except subprocess.TimeoutExpired as expired:
