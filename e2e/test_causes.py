@@ -106,7 +106,7 @@ def test_without_a_snapshot_controller_backup_and_restore_say_so_and_go_on_when_
     assert "restore point" in desk.done("back-up", f"{desk.namespace}/{NAME}")
 
     with snapshot_controller_scaled_to_zero(desk.ground):
-        annotations = {contract.BACK_UP_NOW_ANNOTATION: "once more"}
+        annotations = {contract.BACK_UP_NOW_ANNOTATION: "once-more"}
         desk.ground.kube.patch(CLAIM, NAME, desk.namespace, {"metadata": {"annotations": annotations}})
         told(desk, "[68]", "the backup to the local repository", "-src is not ready", "has not taken it up")
     assert "restore point" in desk.done("back-up", f"{desk.namespace}/{NAME}")
