@@ -84,6 +84,10 @@ def looked(
     return asyncio.run(within())
 
 
+# Of a time to come: the tests before this one may take longer than the patience.
+YOUNG: Final = NOW + timedelta(days=1)
+
+
 def syncing(since: datetime = LATE) -> tuple[Child, ...]:
     return protecting(lastSyncStartTime=since.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
@@ -95,11 +99,11 @@ def syncing(since: datetime = LATE) -> tuple[Child, ...]:
     ("claim", "found"),
     [
         (SETTLED, protecting()),
-        (SETTLED, syncing(NOW)),
-        (replace(RESTORING, created_at=NOW), (destination_of(RESTORING),)),
+        (SETTLED, syncing(YOUNG)),
+        (replace(RESTORING, created_at=YOUNG), (destination_of(RESTORING),)),
         (replace(RESTORING, phase=Phase.BOUND), (destination_of(RESTORING),)),
         (replace(RESTORING, terminating=True), (destination_of(RESTORING),)),
-        (replace(admitted(ABSENT), created_at=NOW), ()),
+        (replace(admitted(ABSENT), created_at=YOUNG), ()),
     ],
     ids=["at rest", "a young sync", "a young claim", "bound", "being deleted", "a young empty claim"],
 )
