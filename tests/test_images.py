@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from clusters import docker, host, versions
+from clusters import docker, host, promtool, versions
 from clusters.images import digest, gomodule, nodeimage, release
 from clusters.images.gomodule import GoModule
 from clusters.images.mirror import Mirror
@@ -107,8 +107,9 @@ def test_preparing_builds_the_node_image_and_the_controllers(monkeypatch: pytest
     had: list[str] = []
     monkeypatch.setattr(host, "prepare", lambda: had.append("Docker"))
     monkeypatch.setattr(host, "install_tools", lambda: had.append("tools"))
+    monkeypatch.setattr(promtool, "provide", lambda: had.append("promtool"))
     assert prepare(cast("Stack", SimpleNamespace(images=Images()))) == 0
-    assert had == ["Docker", "tools", "a node image", "docker.io/firedrill/controller"]
+    assert had == ["Docker", "tools", "promtool", "a node image", "docker.io/firedrill/controller"]
 
 
 # --- released images --------------------------------------------------------------------------------------------------

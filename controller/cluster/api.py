@@ -55,6 +55,7 @@ VOLUMES: Final = Resource("api/v1", "persistentvolumes")
 PODS: Final = Resource("api/v1", "pods")
 NODES: Final = Resource("api/v1", "nodes")
 SNAPSHOT_CLASSES: Final = Resource("apis/snapshot.storage.k8s.io/v1", "volumesnapshotclasses")
+SNAPSHOT_CONTENTS: Final = Resource("apis/snapshot.storage.k8s.io/v1", "volumesnapshotcontents")
 EVENTS: Final = Resource("apis/events.k8s.io/v1", "events")
 CHILDREN: Final[Mapping[Kind, Resource]] = {
     Kind.SOURCE: Resource("apis/volsync.backube/v1alpha1", "replicationsources"),
@@ -138,10 +139,11 @@ class Api:
         await self._ask("DELETE", path, body=body)
 
     async def pages(
-        self, path: str, selector: str | None = None, *, metadata_only: bool = False
+        self, path: str, selector: str | None = None, *, fields: str | None = None, metadata_only: bool = False
     ) -> AsyncIterator[Page]:
-        """A complete list, page by page."""
+        """A complete list, page by page. `selector` is one of labels, `fields` one of fields."""
         params = {"limit": str(_PAGE), **({"labelSelector": selector} if selector else {})}
+        params |= {"fieldSelector": fields} if fields else {}
         while True:
             found = await self._ask("GET", path, params=params, metadata_only=metadata_only)
             metadata = found["metadata"]
@@ -150,11 +152,12 @@ class Api:
                 return
             params["continue"] = metadata["continue"]
 
-    async def list(self, path: str, selector: str | None = None, *, metadata_only: bool = False) -> tuple[Object, ...]:
+    async def list(
+        self, path: str, selector: str | None = None, *, fields: str | None = None, metadata_only: bool = False
+    ) -> tuple[Object, ...]:
         """A complete list, as the server has it now."""
-        return tuple(
-            [item async for page in self.pages(path, selector, metadata_only=metadata_only) for item in page.items]
-        )
+        pages = self.pages(path, selector, fields=fields, metadata_only=metadata_only)
+        return tuple([item async for page in pages for item in page.items])
 
     async def watch(
         self, path: str, version: str, selector: str | None = None, *, metadata_only: bool = False
