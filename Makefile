@@ -13,7 +13,8 @@ IMAGES ?= auto
 VERSIONS := --images $(IMAGES) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
 DRILLS := $(PYTEST) -n $(WORKERS) $(VERSIONS)
-UNIT := $(PYTEST) tests --ignore tests/hostpath --ignore tests/registry -n $(WORKERS) -q
+# Tests take from milliseconds to seconds: whoever is done takes over from the other.
+UNIT := $(PYTEST) tests --ignore tests/hostpath --ignore tests/registry -n $(WORKERS) --dist worksteal -q
 # What the reference controller is asked in `make test`; all scenarios of `make test` are asked of the static engine.
 OF_REFERENCE := e2e/test_fresh_install.py e2e/test_rebuild.py e2e/test_guard.py
 
@@ -42,7 +43,7 @@ e2e: $(PYTHON) ## the main job
 	$(DRILLS) e2e --engine $(ENGINE) --cluster $(CLUSTER) $(ARGS)
 
 test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwards
-	$(PYTHON) -m fixtures prepare
+	$(PYTHON) -m fixtures prepare $(VERSIONS)
 	$(MAKE) --no-print-directory check
 	$(PYTEST) tests/hostpath tests/registry $(ARGS)
 	$(DRILLS) e2e -m "not thorough" --engine static --cluster $(CLUSTER)-test $(ARGS)

@@ -22,17 +22,19 @@ class Api:
     """An API server, reached by one context of a kubeconfig. Raises `Problem` if that context does not exist."""
 
     def __init__(self, kubeconfig: Path, context: str) -> None:
+        configuration: Any = client.Configuration()
+        # Read when the client makes its pool. Whoever asks for health asks again by himself, and says so.
+        configuration.retries = 0
+        load: Any = config.load_kube_config
         try:
-            self._core = client.CoreV1Api(
-                config.new_client_from_config(str(kubeconfig), context=context)  # type: ignore[no-untyped-call]
-            )
+            load(str(kubeconfig), context=context, client_configuration=configuration, persist_config=False)
         except (config.ConfigException, OSError) as wrong:
             raise Problem(
                 f"the kubeconfig {kubeconfig} has no usable context {context}",
                 why=str(wrong),
                 remedy=f"kubectl --kubeconfig {kubeconfig} config get-contexts",
             ) from None
-        self._core.api_client.configuration.retries = 0
+        self._core = client.CoreV1Api(client.ApiClient(configuration))
 
     def health(self) -> Health:
         """Whether the API server answers and every node is Ready."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 import yaml
 
 from clusters import docker, host, kindconfig, paths
+from clusters.api import Api
 from clusters.command import CommandFailed, run, run_logged
 from clusters.existing import ExistingCluster
 from clusters.images.podnet import podnet
@@ -131,21 +135,6 @@ def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.M
     assert "apt-get install docker.io" in refused.value.remedy
 
 
-def test_older_node_images_are_removed_and_the_one_in_use_and_other_kubernetes_versions_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake = tmp_path / "docker"
-    listed = "firedrill/node:v1.36.3-old\\nfiredrill/node:v1.36.3-new"
-    fake.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/said\ncase "$*" in *" ls "*) printf "{listed}" ;; esac\n')
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    docker.forget_unused("firedrill/node:v1.36.3-*", keep="firedrill/node:v1.36.3-new")
-    said = (tmp_path / "said").read_text().splitlines()
-    assert said[0].startswith("image ls firedrill/node:v1.36.3-* ")
-    assert said[1] == "image rm firedrill/node:v1.36.3-old"
-    assert not [line for line in said if "new" in line]
-
-
 # --- an existing cluster ----------------------------------------------------------------------------------------------
 
 
@@ -167,6 +156,27 @@ def test_a_kubeconfig_that_points_nowhere_is_refused(tmp_path: Path) -> None:
         cluster.up()
 
 
+def test_an_api_server_that_hangs_up_is_asked_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        file = _nowhere(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}")
+        asked: list[bytes] = []
+        listener = threading.Thread(target=_hang_up, args=(server, asked))
+        listener.start()
+        health = Api(file, "nowhere").health()
+        server.shutdown(socket.SHUT_RDWR)
+        listener.join()
+    assert "does not answer" in health.why
+    assert len(asked) == 1
+
+
+def _hang_up(server: socket.socket, asked: list[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                asked.append(connection.recv(1024))
+
+
 def test_a_context_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="no usable context other"):
         ExistingCluster(_nowhere(tmp_path), "other").up()
@@ -177,14 +187,14 @@ def test_the_machines_of_an_existing_cluster_are_not_touched(tmp_path: Path) -> 
         ExistingCluster(_nowhere(tmp_path)).stop_node("n")
 
 
-def _nowhere(folder: Path) -> Path:
+def _nowhere(folder: Path, server: str = "http://127.0.0.1:1") -> Path:
     file = folder / "kubeconfig"
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "nowhere",
         "contexts": [{"name": "nowhere", "context": {"cluster": "nowhere", "user": "nobody"}}],
-        "clusters": [{"name": "nowhere", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "clusters": [{"name": "nowhere", "cluster": {"server": server}}],
         "users": [{"name": "nobody", "user": {}}],
     }
     file.write_text(yaml.safe_dump(config))

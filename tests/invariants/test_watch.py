@@ -308,6 +308,8 @@ def test_what_could_not_be_watched_for_a_while_is_said_and_is_no_pass(ledger: Le
     while not ledger.history().all(Blind):
         threading.Event().wait(0.05)
     rulings = {each.invariant: each for each in watched.end(is_settling=False)}
+    assert not ledger.history().all(WatchEnded)[0].settled
+    assert rulings[Invariant.I7].standing is rulings[Invariant.I11].standing is Standing.NOT_SHOWN
     assert rulings[Invariant.I12].standing is Standing.NOT_SHOWN
     assert "Job was not watched" in rulings[Invariant.I12].said[0]
 
