@@ -91,7 +91,11 @@ def counters(api: dict[tuple[str, ...], float], cpu_s: dict[str, float]) -> Coun
 
 def test_writes_of_the_api_server_to_its_own_leases_are_nobodys() -> None:
     before = counters({("PUT", "leases", ""): 1, ("LIST", "pods", ""): 1}, {})
-    now = {("PUT", "leases", ""): 9.0, ("LIST", "pods", ""): 5.0, ("PATCH", "persistentvolumeclaims", "status"): 2.0}
+    now: dict[tuple[str, ...], float] = {
+        ("PUT", "leases", ""): 9.0,
+        ("LIST", "pods", ""): 5.0,
+        ("PATCH", "persistentvolumeclaims", "status"): 2.0,
+    }
     spent = Spent.between(before, counters(now, {}))
     assert spent.api_writes == {"PATCH persistentvolumeclaims status": 2}
     assert spent.api_requests == 6
