@@ -115,6 +115,7 @@ def test_a_row_tells_growth_and_whether_the_goal_is_met_at_the_largest_size() ->
 def test_a_figure_that_is_missing_or_begins_at_nothing_has_no_growth() -> None:
     assert Row("writes", "", {100: 0.0, 10_000: 0.0}, goal=0).cells() == ["writes", "0", "0", "", "0", "met"]
     assert Row("admission", "ms", {100: 3.24, 10_000: None}, goal=25).cells()[1:] == ["3.2", "", "", "25", ""]
+    assert Row("memory", "MiB", {100: 60.0}).cells() == ["memory, MiB", "60", "", "", ""]
 
 
 def test_backups_that_last_longer_overlap_and_the_hour_is_a_circle() -> None:
