@@ -19,7 +19,7 @@ UNIT := $(PYTEST) tests --ignore tests/hostpath --ignore tests/registry -n $(WOR
 OF_REFERENCE := e2e/test_fresh_install.py e2e/test_rebuild.py e2e/test_guard.py
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e test check up down status bench report judge lock clean
+.PHONY: help e2e test check up down status bench bench-controller report judge lock clean
 
 help: ## this list
 	@echo "make e2e     bring everything up, run every scenario, print the table of verdicts"
@@ -29,6 +29,8 @@ help: ## this list
 	@echo "make status  what is there and what is not"
 	@echo "make down    remove the cluster, its stores and its files, and nothing else"
 	@echo "make bench   times of each phase, printed and written to runs/bench.json"
+	@echo "make bench-controller  what the controller costs at 100, 1,000 and 10,000 claims, without a cluster:"
+	@echo "             admission, cold start, memory, writes at rest; printed and written to runs/bench-controller.json"
 	@echo "make report  make the page of an earlier run again: make report RUN=runs/..."
 	@echo "make judge   judge an earlier run again, without a cluster: make judge RUN=runs/..."
 	@echo "make clean   remove everything that was built and cached"
@@ -60,6 +62,9 @@ up down status: $(PYTHON)
 
 bench: $(PYTHON)
 	@$(PYTHON) -m fixtures.bench --cluster $(CLUSTER) $(VERSIONS)
+
+bench-controller: $(PYTHON)
+	@$(PYTHON) -m fixtures.costs $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC)) $(ARGS)
 
 report: $(PYTHON)
 	@$(PYTHON) -m fixtures.page $(RUN)

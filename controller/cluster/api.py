@@ -26,7 +26,8 @@ _CONNECT_S: Final = 3.0
 # The server ends a watch after this; bookmarks come about every minute, so longer silence is a dead connection.
 _WATCH_S: Final = 300
 _SILENCE_S: Final = 150.0
-_PAGE: Final = 500
+# Several lists are read at once when a process starts, and a page is held as a whole: larger ones cost memory for good.
+_PAGE: Final = 200
 _LINE_BYTES_MAX: Final = 8 * 1024 * 1024  # one event of a watch; an object has at most 3 MiB
 _METADATA_ONLY: Final = {
     False: "application/json",
