@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from clusters.command import CommandFailed, run, run_logged
@@ -80,15 +81,24 @@ def containers(label: str) -> list[str]:
     return listed.split()
 
 
-def forget_unused(family: str, *, keep: str) -> None:
-    """Remove the images whose names fit a pattern of ours but one, and what rebuilding left without a name.
+def ours() -> dict[str, datetime]:
+    """The images with our label that have a name, and when they were made."""
+    template = "{{.Repository}}:{{.Tag}}\t{{.CreatedAt}}"
+    listed = run(
+        ["docker", "image", "ls", "--filter", f"label={KEY_LABEL}", "--format", template], what="listing images"
+    )
+    return {
+        name: datetime.strptime(" ".join(made.split()[:3]), "%Y-%m-%d %H:%M:%S %z")
+        for name, _, made in (line.partition("\t") for line in listed.splitlines())
+        if "<none>" not in name
+    }
 
-    Images that a container uses stay: Docker refuses to remove them. They go the next time.
-    """
-    listed = run(["docker", "image", "ls", family, "--format", "{{.Repository}}:{{.Tag}}"], what="listing images")
-    others = [reference for reference in listed.split() if reference != keep]
-    if not others:
-        return
-    for reference in others:
-        subprocess.run(["docker", "image", "rm", reference], capture_output=True, check=False)
+
+def remove_image(reference: str) -> bool:
+    """Whether the image, or this name of it, is gone. Docker refuses where a container uses it, running or not."""
+    return subprocess.run(["docker", "image", "rm", reference], capture_output=True, check=False).returncode == 0
+
+
+def remove_nameless() -> None:
+    """Remove images of ours that lost their name to a newer one and that no container uses."""
     run(["docker", "image", "prune", "--force", "--filter", f"label={KEY_LABEL}"], what="removing nameless images")

@@ -44,7 +44,7 @@ def prepare() -> None:
 def install_tools() -> None:
     """Install the absent ones of `TOOLS` where that is possible: for root on Debian and Ubuntu."""
     absent = tuple(package for package, program in TOOLS.items() if shutil.which(program) is None)
-    if absent and os.geteuid() == 0 and _is_debian():
+    if absent and os.geteuid() == 0 and is_debian():
         install(absent)
 
 
@@ -79,7 +79,7 @@ def _start_docker(why_not: str) -> None:
             why=why_not,
             remedy="sudo usermod -aG docker $USER, then log in again; or run as root",
         )
-    if os.geteuid() != 0 or not _is_debian():
+    if os.geteuid() != 0 or not is_debian():
         raise Problem(
             "no Docker daemon answers",
             why=why_not,
@@ -178,7 +178,8 @@ def _raise_inotify() -> None:
             file.write_text(str(wanted))
 
 
-def _is_debian() -> bool:
+def is_debian() -> bool:
+    """Whether the machine is one on which Debian packages can be had."""
     release = Path("/etc/os-release")
     text = release.read_text() if release.exists() else ""
     return any(line in {"ID=debian", "ID=ubuntu", "ID_LIKE=debian"} for line in text.splitlines())

@@ -14,6 +14,7 @@ from controller.naming import (
     incarnation,
     knowledge_path,
     known_path,
+    known_prefix,
     marker_path,
     repository_path,
     source,
@@ -49,6 +50,7 @@ __all__ = [
     "incarnation",
     "knowledge_path",
     "known_path",
+    "known_prefix",
     "marker_path",
     "repository_path",
     "source",
@@ -106,6 +108,7 @@ class Reason(Enum):
     WAITING = "Waiting"  # wait, or give what is named
     BLOCKED = "BackupsBlocked"  # the volume may not hold what it should: look, then recreate or accept it
     CONVERGING = "Converging"  # wait
+    STORAGE = "StorageFault"  # see snapshots, volumes and their driver: backups wait for them, and are not at fault
     REPORTED = "NeedsAttention"  # protected, and yet something is wrong that the message names
     PROTECTED = "Protected"  # nothing
     LEAVING = "Leaving"  # nothing

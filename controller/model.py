@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from controller.branch import Branch
     from controller.contract import Reason, Repo
     from controller.lifecycle import Stage
+    from controller.stalls import Stall
 
 Object = Mapping[str, Any]
 
@@ -59,6 +60,7 @@ class Claim:
     source: DataSource | None = None
     source_without_ref: DataSource | None = None
     terminating: bool = False
+    created_at: datetime | None = None
 
     @property
     def full_name(self) -> str:
@@ -139,10 +141,14 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """A mover pod that may still write: it exists and has not ended. `owner` is its source or destination by name."""
+    """A mover pod that may still write: it exists and has not ended. `owner` is its source or destination by name.
+
+    `waiting` is whether none of its containers has begun.
+    """
 
     pod: str
     owner: str
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +211,8 @@ class World:
     the namespace that begin like an image of this claim, without those that are being deleted; they are listed after
     the children, so that an image which a destination names is missing only if it is gone. `populated_from` is the
     annotation of the claim's volume; `platform` names what the cluster lacks (VolSync's CRDs, a snapshot class); `pods`
-    is None if they could not be listed; `nonce` is the uid of the request at admission.
+    is None if they could not be listed; `nonce` is the uid of the request at admission. `stalls` are what waits for
+    longer than it should; nothing but what people are told rests on them.
     """
 
     moment: Moment
@@ -221,6 +228,7 @@ class World:
     locks: tuple[Lock, ...] = ()
     pods: Pods | None = None
     platform: tuple[str, ...] = ()
+    stalls: tuple[Stall, ...] = ()
     nonce: str = ""
 
 

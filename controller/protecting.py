@@ -1,4 +1,4 @@
-"""A claim is settled: it gets its backups, and they are watched. Branches 60 to 73.
+"""A claim is settled: it gets its backups, and they are watched. Branches 60 to 74.
 
 What VolSync reports of itself is used to know whether a mover runs, never whether a backup exists: after a failed one
 the status keeps the last success, and the backup of an empty volume succeeds without a restore point.
@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from controller import children, locks, resources, say
+from controller import causes, children, locks, resources, say
 from controller.branch import Branch
+from controller.causes import Fault, Patience
 from controller.contract import Reason, Repo
 from controller.lifecycle import Stage
 from controller.model import Absent, Create, Exists, Kind, RemoveLock, Replace, Unknown
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.intent import Intent
-    from controller.model import Child, Claim, Decision, Object, World, Write
+    from controller.model import Child, Claim, Decision, Object, Truth, World, Write
     from controller.settings import Settings, Tier
 
 _STAGE = Stage.PROTECTED
@@ -40,7 +41,9 @@ def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: 
         message = "removing what backs it up to a repository that is not asked for"
         return say.again(Branch.REMOVE_SOURCE, _STAGE, Reason.CONVERGING, message, unwanted)
     plan = _plan(wanted, claim, world, settings, tiers)
-    return _converge(plan) or _locks(world, now) or _held_up(plan) or _watch(wanted, claim, world, tiers, now)
+    patience = Patience(now, settings.patience)
+    held_up = _converge(plan) or _locks(world, now) or _lacking(plan) or _storage(claim, world, tiers, patience)
+    return held_up or _changing(plan) or _watch(wanted, claim, world, tiers, patience)
 
 
 def is_syncing(source: Child) -> bool:
@@ -99,10 +102,27 @@ def _converge(plan: _Plan) -> Decision | None:
     return None
 
 
-def _held_up(plan: _Plan) -> Decision | None:
+def _lacking(plan: _Plan) -> Decision | None:
     if plan.missing:
         message = f"cannot be backed up: {'; '.join(plan.missing)}"
         return say.attention(Branch.CREDENTIALS_MISSING, _STAGE, Reason.REPORTED, message)
+    return None
+
+
+def _storage(claim: Claim, world: World, repos: Iterable[Repo], patience: Patience) -> Decision | None:
+    """A backup that cannot be taken for want of a snapshot or a volume: the restore points are no worse for it."""
+    for repo in repos:
+        found = children.find(world, Kind.SOURCE, children.source_name(claim, repo))
+        if found is None:
+            continue
+        cause = causes.of_stall(world, found.name, patience) or causes.of_failure(world, found, world.truths.get(repo))
+        if cause is not None and cause.fault is Fault.STORAGE:
+            message = f"the backup to the {repo.value} repository does not get on"
+            return say.hindered(Branch.STORAGE_FAULT, _STAGE, message, cause)
+    return None
+
+
+def _changing(plan: _Plan) -> Decision | None:
     if plan.waiting:
         message = f"a change of {', '.join(plan.waiting)} waits until the backup that runs has ended"
         return say.wait(Branch.CHANGE_WAITS, _STAGE, Reason.CONVERGING, message)
@@ -144,20 +164,27 @@ def _locks(world: World, now: datetime) -> Decision | None:
     return None
 
 
-def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier], now: datetime) -> Decision:
+def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier], patience: Patience) -> Decision:
     """Everything is as it should be; is it well?"""
     sources = [(repo, children.find(world, Kind.SOURCE, children.source_name(claim, repo))) for repo in tiers]
     if any(found is not None and "manual" in found.content["trigger"] for _, found in sources):
         message = f"backing up on request ({wanted.back_up_now}); the schedule rests meanwhile"
         return say.wait(Branch.BACKUP_ON_REQUEST, _STAGE, Reason.PROTECTED, message)
     for repo, found in sources:
-        if found is not None and (complaint := _complaint(repo, tiers[repo], found, world, now)):
+        if found is not None and (complaint := _complaint(repo, tiers[repo], found, world, patience)):
             return complaint
     return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, f"backed up by tier {wanted.tier_name}")
 
 
-def _complaint(repo: Repo, tier: Tier, source: Child, world: World, now: datetime) -> Decision | None:
-    found = world.truths.get(repo, Unknown("nobody asked it"))
+def _why(source: Child, world: World, found: Truth, patience: Patience) -> str:
+    cause = causes.of_stall(world, source.name, patience) or causes.of_failure(world, source, found)
+    if cause is not None:
+        return cause.text
+    return "is the volume empty, or does its mover fail?" if isinstance(found, Absent) else "see the log of the mover"
+
+
+def _complaint(repo: Repo, tier: Tier, source: Child, world: World, patience: Patience) -> Decision | None:
+    found, now = world.truths.get(repo, Unknown("nobody asked it")), patience.at
     match found:
         case Unknown(why):
             message = f"whether its backups in the {repo.value} repository are well is not known: {why}"
@@ -165,15 +192,13 @@ def _complaint(repo: Repo, tier: Tier, source: Child, world: World, now: datetim
         case Absent():
             if now - source.created_at <= tier.overdue_after:
                 return None
-            message = (
-                f"no restore point is in the {repo.value} repository; is the volume empty, or does its mover fail?"
-            )
+            message = f"no restore point is in the {repo.value} repository; {_why(source, world, found, patience)}"
             return say.attention(Branch.NEVER_BACKED_UP, _STAGE, Reason.REPORTED, message)
         case Exists(newest, at, _):
             if now - max(at, source.created_at) <= tier.overdue_after:
                 return None
             what = f"the newest restore point in the {repo.value} repository, {newest}, is of {at.isoformat()}"
-            message = f"{what}; see the log of the mover"
+            message = f"{what}; {_why(source, world, found, patience)}"
             return say.attention(Branch.OVERDUE, _STAGE, Reason.REPORTED, message)
         case _:
             assert_never(found)

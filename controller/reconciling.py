@@ -80,7 +80,6 @@ class _Following:
             # Without a selector: a label that was taken off must not hide what it was on.
             (Watched(CHILDREN[Kind.SOURCE].path()), children[Kind.SOURCE], asyncio.Event()),
             (Watched(CHILDREN[Kind.DESTINATION].path()), children[Kind.DESTINATION], asyncio.Event()),
-            (Watched(CHILDREN[Kind.SECRET].path(), _OURS), children[Kind.SECRET], asyncio.Event()),
             (
                 Watched(CHILDREN[Kind.SNAPSHOT].path(), MADE_BY_VOLSYNC, metadata_only=True),
                 cache.images,
@@ -88,9 +87,10 @@ class _Following:
             ),
             (Watched(PODS.path(), MADE_BY_VOLSYNC), cache.movers, asyncio.Event()),
         ]
-        if configuration.settings.external_secrets is not None:
-            watched = Watched(CHILDREN[Kind.EXTERNAL_SECRET].path(), _OURS)
-            self._parts.append((watched, children[Kind.EXTERNAL_SECRET], asyncio.Event()))
+        # Where the External Secrets operator writes Secrets, we may not list them (deploy/external-secrets/).
+        by_operator = configuration.settings.external_secrets is not None
+        kind = Kind.EXTERNAL_SECRET if by_operator else Kind.SECRET
+        self._parts.append((Watched(CHILDREN[kind].path(), _OURS), children[kind], asyncio.Event()))
 
     async def begin(self, group: asyncio.TaskGroup) -> None:
         """Follow, in this group; comes back when everything was seen once."""

@@ -10,8 +10,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
-from controller import children, intent, locks, say, settling, stamp, truth
+from controller import causes, children, intent, locks, say, settling, stamp, truth
 from controller.branch import Branch
+from controller.causes import Patience
 from controller.contract import DECISION_ANNOTATION, Reason
 from controller.intent import Latest
 from controller.lifecycle import Stage
@@ -56,8 +57,10 @@ def decide(claim: Claim, world: World, settings: Settings, decided: Stamp, now: 
         message = f"cannot be restored yet: {'; '.join(world.platform)}"
         return say.wait(Branch.RESTORE_PLATFORM_MISSING, Stage.RESTORING, Reason.WAITING, message)
     if found is not None:
-        going = _in_progress(claim, world, restore, wanted, found)
-        return going or _locked(world, restore, now) or _running(restore, found)
+        going = _in_progress(claim, world, restore, wanted, found, Patience(now, settings.patience))
+        return (
+            going or _locked(world, restore, now) or _running(world, restore, found, Patience(now, settings.patience))
+        )
     return _start(claim, world, settings, decided, restore, wanted)
 
 
@@ -112,7 +115,9 @@ def _content(spec: Object) -> tuple[object, ...]:
     return (spec.get("trigger"), *(restic.get(field) for field in _CONTENT_FIELDS))
 
 
-def _in_progress(claim: Claim, world: World, restore: Restore, wanted: Object, found: Child) -> Decision | None:
+def _in_progress(  # noqa: PLR0917 - all that a restore on its way is judged by
+    claim: Claim, world: World, restore: Restore, wanted: Object, found: Child, patience: Patience
+) -> Decision | None:
     if found.content != wanted["spec"] or found.status.get("lastManualSync") not in {None, _trigger(wanted)}:
         message = "its destination was changed or used before; another is made in its place"
         writes = children.removal([found])
@@ -126,6 +131,9 @@ def _in_progress(claim: Claim, world: World, restore: Restore, wanted: Object, f
             message = f"the image {image} is gone before the volume was filled from it; it is restored again"
             writes = children.removal([found])
             return say.wait(Branch.IMAGE_VANISHED, Stage.RESTORING, Reason.RESTORING, message, writes)
+        if (cause := causes.of_stall(world, found.name, patience)) is not None:
+            message = f"{restore.point} is restored, and the volume is not filled from it yet"
+            return say.hindered(Branch.POPULATING, Stage.RESTORING, message, cause)
         message = f"{restore.point} is restored; the volume is being filled from it (its class may wait for a pod)"
         return say.wait(Branch.POPULATING, Stage.RESTORING, Reason.RESTORING, message)
     return None
@@ -161,10 +169,15 @@ def _locked(world: World, restore: Restore, now: datetime) -> Decision | None:
     return None
 
 
-def _running(restore: Restore, found: Child) -> Decision:
+def _running(world: World, restore: Restore, found: Child, patience: Patience) -> Decision:
     message = f"the mover is restoring {restore.point}"
-    if (found.status.get("latestMoverStatus") or {}).get("result") == "Failed":
-        message = f"the mover has failed to restore {restore.point} and tries again; see the log of its Job"
+    stopped = causes.of_stall(world, found.name, patience)
+    if stopped is not None:
+        return say.hindered(Branch.RESTORE_RUNNING, Stage.RESTORING, f"{restore.point} is not restored yet", stopped)
+    failing = causes.of_failure(world, found, world.truths.get(restore.repo))
+    if failing is not None:
+        message = f"the mover has failed to restore {restore.point} and tries again"
+        return say.hindered(Branch.RESTORE_RUNNING, Stage.RESTORING, message, failing)
     return say.wait(Branch.RESTORE_RUNNING, Stage.RESTORING, Reason.RESTORING, message)
 
 
@@ -188,7 +201,7 @@ def _start(  # noqa: PLR0917 - all of it is needed to begin
     return say.again(Branch.START_RESTORE, Stage.RESTORING, Reason.RESTORING, why, writes)
 
 
-def _asked_again(claim: Claim, world: World, restore: Restore) -> Restore | Decision:  # noqa: PLR0911  # noqa: PLR0911
+def _asked_again(claim: Claim, world: World, restore: Restore) -> Restore | Decision:  # noqa: PLR0911
     """The restore, as the repository says it now: what was true at creation may not be any more.
 
     A restore of nothing would succeed. A newer point can be there if the claim was created while a backup ended.

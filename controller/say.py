@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
+from controller.causes import Fault
+from controller.contract import Reason
 from controller.model import Answer, Decision, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from controller.branch import Branch
-    from controller.contract import Reason
+    from controller.causes import Cause
     from controller.lifecycle import Stage
     from controller.model import Write
 
@@ -33,6 +35,20 @@ def attention(branch: Branch, stage: Stage, reason: Reason, message: str, writes
     """Somebody has to look."""
     outcome = Outcome(Answer.ATTENTION, reason, message)
     return Decision(branch, stage, outcome, tuple(writes), look_again_s=_LOOK_AGAIN_AT_REST_S)
+
+
+def hindered(branch: Branch, stage: Stage, message: str, cause: Cause) -> Decision:
+    """It would get on by itself, but for this: somebody has to look, and once it is put right all goes on."""
+    match cause.fault:
+        case Fault.STORAGE:
+            outcome = Outcome(Answer.ATTENTION, Reason.STORAGE, f"{message}; storage holds it up: {cause.text}")
+        case Fault.REPOSITORY:
+            outcome = Outcome(Answer.ATTENTION, Reason.REPORTED, f"{message}; its repository holds it up: {cause.text}")
+        case Fault.MOVER:
+            outcome = Outcome(Answer.ATTENTION, Reason.REPORTED, f"{message}; its mover holds it up: {cause.text}")
+        case _:
+            assert_never(cause.fault)
+    return Decision(branch, stage, outcome, look_again_s=_LOOK_AGAIN_S)
 
 
 def done(branch: Branch, stage: Stage, reason: Reason, message: str) -> Decision:

@@ -52,7 +52,8 @@ class ExternalSecrets:
 class Settings:
     """All of it. A remote repository is used where `stores` has one.
 
-    `prune_interval_days` is how often VolSync frees the space of what retention has forgotten.
+    `prune_interval_days` is how often VolSync frees the space of what retention has forgotten. What waits for longer
+    than `patience` is looked into, so that people are told why.
     """
 
     stores: Mapping[Repo, Store]
@@ -62,3 +63,4 @@ class Settings:
     cache_capacity: str = "1Gi"
     prune_interval_days: int = 7
     external_secrets: ExternalSecrets | None = None
+    patience: timedelta = timedelta(seconds=60)

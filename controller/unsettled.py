@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from controller import admit, contract, restoring, say, settling, stamp, truth
+from controller import admit, causes, contract, restoring, say, settling, stamp, truth
 from controller.branch import Branch
+from controller.causes import Patience
 from controller.contract import Reason
 from controller.lifecycle import Stage
 from controller.model import Absent, Exists, Phase, Unknown
@@ -29,10 +30,11 @@ def decide(claim: Claim, world: World, settings: Settings, decided: Stamp | None
     vouched = stamp.accepted(claim.uid, claim.annotations)
     if vouched is not None and claim.phase is Phase.BOUND:
         return settling.settle(Branch.ACCEPTED, claim, "accepted", f"a person vouched for the volume: {vouched}")
+    patience = Patience(now, settings.patience)
     waived = contract.SKIP_RESTORE_ANNOTATION in claim.annotations
     if decided is None or (decided.start is Start.SKIPPED and not waived):
         # A stamp alone may be a copy from an earlier life, in which somebody had a reason.
-        return _undecided(claim, truth.combined(world.truths, None)[1])
+        return _undecided(claim, world, truth.combined(world.truths, None)[1], patience)
     if not admit.stored_as_decided(claim, decided):
         message = f"decided was: {decided.why}; but it was stored with another data source. {settling.cure(claim)}"
         return say.attention(Branch.SOURCE_NOT_STORED, Stage.BLOCKED, Reason.BLOCKED, message)
@@ -41,15 +43,15 @@ def decide(claim: Claim, world: World, settings: Settings, decided: Stamp | None
             return restoring.decide(claim, world, settings, decided, now)
         case Start.SKIPPED | Start.OWN_SOURCE:
             if claim.phase is not Phase.BOUND:
-                return _binding(claim)
+                return _binding(claim, world, patience)
             return settling.settle(Branch.CHOSEN_SETTLED, claim, decided.start.value, decided.why)
         case Start.FRESH:
-            return _fresh(claim, truth.combined(world.truths, None)[1])
+            return _fresh(claim, world, truth.combined(world.truths, None)[1], patience)
         case _:
             assert_never(decided.start)
 
 
-def _undecided(claim: Claim, found: Truth) -> Decision:
+def _undecided(claim: Claim, world: World, found: Truth, patience: Patience) -> Decision:
     """Born while nobody decided (the webhook was away), or labelled later."""
     match found:
         case Unknown(why):
@@ -61,7 +63,7 @@ def _undecided(claim: Claim, found: Truth) -> Decision:
             return say.attention(Branch.UNDECIDED_OVER_BACKUPS, Stage.BLOCKED, Reason.BLOCKED, message)
         case Absent():
             if claim.phase is not Phase.BOUND:
-                return _binding(claim)
+                return _binding(claim, world, patience)
             return settling.settle(
                 Branch.ADOPTED, claim, "adopted", "there is no restore point: its data are the first"
             )
@@ -69,10 +71,10 @@ def _undecided(claim: Claim, found: Truth) -> Decision:
             assert_never(found)
 
 
-def _fresh(claim: Claim, found: Truth) -> Decision:
+def _fresh(claim: Claim, world: World, found: Truth, patience: Patience) -> Decision:
     """Started empty: asked a second time, since whatever was decided at creation cannot be changed any more."""
     if claim.phase is not Phase.BOUND:
-        return _binding(claim)
+        return _binding(claim, world, patience)
     match found:
         case Unknown(why):
             message = f"started empty, and asked again nobody can say whether it has backups: {why}; none is made"
@@ -88,6 +90,8 @@ def _fresh(claim: Claim, found: Truth) -> Decision:
             assert_never(found)
 
 
-def _binding(claim: Claim) -> Decision:
+def _binding(claim: Claim, world: World, patience: Patience) -> Decision:
+    if (cause := causes.of_stall(world, claim.name, patience)) is not None:
+        return say.hindered(Branch.BINDING, Stage.UNSETTLED, f"{claim.full_name} is not bound", cause)
     message = f"{claim.full_name} is not bound yet; where its class waits for the first consumer, start the pod"
     return say.wait(Branch.BINDING, Stage.UNSETTLED, Reason.WAITING, message)

@@ -200,7 +200,8 @@ RECONCILE_EVERYWHERE = (
     | rights(VOLSYNC, "replicationdestinations", "get list watch create update delete")
     | rights(SNAPSHOTS, "volumesnapshots", "list watch delete")
     | rights(SNAPSHOTS, "volumesnapshotclasses", "get list")
-    | rights("events.k8s.io", "events", "create")
+    | rights(SNAPSHOTS, "volumesnapshotcontents", "get")
+    | rights("events.k8s.io", "events", "create list")
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FIRST_DATABASE, READER, AppPods
-from fixtures.engines import App
+from fixtures.engines import App, volsync
 from fixtures.entry import Header, lines_of
 from fixtures.kube import CLAIM, DEPLOYMENT, Executed
 from fixtures.wait import Expired, Waits
@@ -43,12 +43,21 @@ class Api:
 
     looks: list[list[dict[str, Any]]]
     patched: list[Any] = field(default_factory=list)
+    said: list[dict[str, Any]] = field(default_factory=list)
+    claim: dict[str, Any] | None = None
 
     def list(self, *_: Any, **__: Any) -> Any:
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
     def get(self, kind: Any, name: str, namespace: str) -> Any:
+        if name.startswith(volsync.POPULATOR_CLAIM):
+            return None
         assert (kind, name, namespace) == (CLAIM, "orders", "shop")
+        return self.claim
+
+    def events(self, namespace: str) -> Any:
+        assert namespace == "shop"
+        return self.said
 
     def exec(self, pod: str, namespace: str, command: Sequence[str], **_: Any) -> Executed:
         del pod, namespace
@@ -86,6 +95,32 @@ def test_a_pod_that_is_not_ready_has_read_nothing_yet() -> None:
     app_pods, waits = pods(Api([[pod("2026-01-01T12:00:05Z", ready="Unknown")]]))
     with pytest.raises(Expired):
         app_pods.first_reading(APP, waits.pod, since=EVENT)
+
+
+def event(about: str, reason: str, message: str, *, kind: str = "Warning") -> dict[str, Any]:
+    return {"involvedObject": {"name": about}, "type": kind, "reason": reason, "message": message}
+
+
+def test_a_volume_that_cannot_be_mounted_ends_the_wait_in_the_words_of_who_tried() -> None:
+    starting = pod(None, ready="False")
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "orders", "namespace": "shop", "uid": "u1"}}
+    said = [
+        event("orders-on-worker", "FailedMount", "first try: exit status 32"),
+        event("vs-prime-u1", "ProvisioningFailed", "no room"),
+        event("orders-on-worker", "Scheduled", "Successfully assigned", kind="Normal"),
+        event("another", "FailedMount", "not ours"),
+        event("orders-on-worker", "FailedMount", "MountVolume.SetUp failed: bad superblock on /dev/loop7"),
+    ]
+    app_pods, waits = pods(Api([[starting]], said=said, claim=claim))
+    with pytest.raises(Expired) as expired:
+        app_pods.first_reading(APP, waits.pod)
+    assert expired.value.waited_s == waits.pod.deadline_s
+    told = [line.strip() for line in str(expired.value.seen).splitlines()[1:]]
+    assert told == [
+        "warned: vs-prime-u1 ProvisioningFailed: no room",
+        "warned: orders-on-worker FailedMount: MountVolume.SetUp failed: bad superblock on /dev/loop7",
+    ]
+    assert "the pod of orders to run with its volume" in str(expired.value)
 
 
 def test_a_restart_waits_for_the_old_pod_to_be_gone() -> None:

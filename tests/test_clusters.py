@@ -135,21 +135,6 @@ def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.M
     assert "apt-get install docker.io" in refused.value.remedy
 
 
-def test_older_node_images_are_removed_and_the_one_in_use_and_other_kubernetes_versions_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake = tmp_path / "docker"
-    listed = "firedrill/node:v1.36.3-old\\nfiredrill/node:v1.36.3-new"
-    fake.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/said\ncase "$*" in *" ls "*) printf "{listed}" ;; esac\n')
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    docker.forget_unused("firedrill/node:v1.36.3-*", keep="firedrill/node:v1.36.3-new")
-    said = (tmp_path / "said").read_text().splitlines()
-    assert said[0].startswith("image ls firedrill/node:v1.36.3-* ")
-    assert said[1] == "image rm firedrill/node:v1.36.3-old"
-    assert not [line for line in said if "new" in line]
-
-
 # --- an existing cluster ----------------------------------------------------------------------------------------------
 
 
@@ -264,3 +249,27 @@ def test_a_whole_cluster_drill_waits_for_the_others(tmp_path: Path, monkeypatch:
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(1)
     assert other.communicate(timeout=10)[0] == "alone\n"
+
+
+def test_a_second_run_waits_for_the_first_and_says_so_and_one_on_another_cluster_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    script = "import sys\nfrom clusters.lock import ClusterLock\nwith ClusterLock(sys.argv[1]).run(): print('mine')"
+
+    def another(cluster: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", script, cluster],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=paths.REPOSITORY,
+        )
+
+    with ClusterLock("c").run():
+        assert another("d").communicate(timeout=60)[0] == "mine\n"
+        second = another("c")
+        assert second.stdout is not None
+        # Comes while the first one holds the cluster, however long the second takes to start.
+        assert "another run uses the cluster c; waiting for it to let go" in second.stdout.readline()
+    assert second.communicate(timeout=60)[0] == "mine\n"

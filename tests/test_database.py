@@ -28,10 +28,11 @@ DUE = 30
 FILE = f"{DATABASE_FOLDER}/commits.db"
 
 
-@pytest.fixture
-def volume(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of a volume whose database was in use: the newest commits are in its log alone."""
-    at_work = tmp_path / "at-work"
+    place = tmp_path_factory.mktemp("taken")
+    at_work = place / "at-work"
     at_work.mkdir()
     commit(at_work, NONCE, VOLUME, StringIO(), commits_max=COMMITS - 5)
     holder = sqlite3.connect(at_work / FILE)
@@ -39,9 +40,15 @@ def volume(tmp_path: Path) -> Path:
     holder.execute("SELECT count(*) FROM commits").fetchone()
     # A reader keeps the log from being folded into the database when the writer closes it.
     commit(at_work, NONCE, VOLUME, StringIO(), commits_max=COMMITS)
-    shutil.copytree(at_work, tmp_path / "copy")
+    shutil.copytree(at_work, place / "copy")
     holder.close()
-    return tmp_path / "copy"
+    return place / "copy"
+
+
+@pytest.fixture
+def volume(taken: Path, tmp_path: Path) -> Path:
+    """That copy, for one test to damage."""
+    return shutil.copytree(taken, tmp_path / "copy")
 
 
 def verdict_on(folder: Path, facts: DatabaseFacts, *, due: int = DUE, copied: bool = True) -> tuple[Verdict, str]:

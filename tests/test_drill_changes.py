@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from e2e.test_fresh_install import FRESH_INSTALL
 from e2e.test_offsite import LOCAL_REPOSITORY_LOST
 from e2e.test_readd import APP_REMOVED, CLAIM_LOST_BESIDE_ITS_DESTINATION
 from e2e.test_resize import GROWS_IN_PLACE, RETURNS_LARGER, RETURNS_SMALLER, SHRINKS_IN_PLACE
 from fixtures.engines import NEWEST, App, Store, Wanted
 from fixtures.kube import KubeError
+from fixtures.oracle import Verdict
+from fixtures.rejudge import rejudge
 from fixtures.report import Outcome
+from fixtures.wait import Expired
 from tests.world import EMPTY, World, run_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
+    from fixtures.app import FirstReading
     from fixtures.findings import Findings
     from fixtures.repository import Truth
     from fixtures.scenario import Scenario
@@ -45,6 +51,32 @@ def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
 def test_an_honest_engine_passes(run: Callable[..., Findings], scenario: Scenario) -> None:
     findings = run(World(), scenario)
     assert findings.passed, findings.report()
+
+
+class Unmountable(World):
+    """Nothing can be read once the app was there for the first time."""
+
+    def first_reading(self, app: App, wait: Any, *, since: datetime | None = None) -> FirstReading:
+        if since is not None:
+            raise Expired(expected="the pod to run", seen="FailedMount: bad superblock", waited_s=120, wait=wait)
+        return super().first_reading(app, wait, since=since)
+
+    def observe_claim(self, app: App, claim: str, wait: Any) -> Tree:
+        raise Expired(expected="the probe to run", seen="FailedMount: bad superblock", waited_s=300, wait=wait)
+
+
+@pytest.mark.parametrize("scenario", [GROWS_IN_PLACE, FRESH_INSTALL], ids=["live volume", "second claim"])
+def test_a_volume_that_cannot_be_mounted_is_unknown_and_never_a_pass(
+    run: Callable[..., Findings], scenario: Scenario, tmp_path: Path
+) -> None:
+    findings = run(Unmountable(), scenario)
+    assert findings.outcome is Outcome.FAIL
+    decisive = findings.decisive
+    assert decisive is not None
+    assert (decisive.judgement.verdict, decisive.promised) == (Verdict.UNKNOWN, Verdict.INTACT)
+    assert "FailedMount: bad superblock" in decisive.judgement.explanation
+    *_, again = rejudge(tmp_path)
+    assert (again.now.verdict, again.then) == (Verdict.UNKNOWN, "unknown")
 
 
 def fails(findings: Findings, saying: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.due import Due, due_generations, restore_points
@@ -108,7 +108,6 @@ def test_two_restore_points_in_one_second_are_both_found_as_of_it() -> None:
     assert due_generations(twins, request(selection=RestorePoint(as_of=at(5)))).generations == (2,)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(BackupState), max_size=6), st.integers(0, 4))
 def test_due_is_what_can_be_there_for_some_outcome_of_the_unsure_backups(
     states: list[BackupState], previous: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,10 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from clusters.images.gomodule import GoModule
-from clusters.images.recipes import volsync_module
 from clusters.problem import Problem
 from clusters.versions import choose
 from fixtures import wait
@@ -46,9 +43,10 @@ from fixtures.repository import (
     lost_against_the_rule,
     taken_in_one_second,
 )
+from tests import crds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from fixtures.kube import Kind, Object
 
@@ -115,37 +113,10 @@ def static(api: Api, tmp_path: Path) -> StaticEngine:
 # --- manifests -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=["v0.16.0", "v0.14.0"])
+@pytest.fixture(params=["v0.16.0", "v0.14.0"])
 def schemas(request: pytest.FixtureRequest) -> Mapping[str, Object]:
     """Kind to OpenAPI schema, of VolSync's own CRDs at a version."""
-    folder = volsync_module(request.param).folder / "config" / "crd" / "bases"
-    if not folder.is_dir():
-        pytest.skip(f"VolSync {request.param} has not been built here; `make up` does it")
-    crds = [yaml.safe_load(file.read_text()) for file in folder.glob("*.yaml")]
-    return {crd["spec"]["names"]["kind"]: crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] for crd in crds}
-
-
-TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
-
-
-def faults(value: Any, schema: Object, at: str = "") -> Iterator[str]:
-    """Where a value breaks a structural schema: unknown and missing fields, types, enums, patterns."""
-    wanted: Any = (int, str) if schema.get("x-kubernetes-int-or-string") else TYPES[schema["type"]]
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        yield f"{at} is no {wanted}: {value!r}"
-        return
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{at} is {value!r}, none of {schema['enum']}"
-    if "pattern" in schema and isinstance(value, str) and not re.search(schema["pattern"], value):
-        yield f"{at} is {value!r}, which does not match {schema['pattern']}"
-    if isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from faults(item, schema["items"], f"{at}[{number}]")
-    if isinstance(value, dict) and "properties" in schema:
-        yield from (f"{at}.{name} is missing" for name in schema.get("required", []) if name not in value)
-        yield from (f"{at}.{name} is unknown" for name in value if name not in schema["properties"])
-        for name in value.keys() & schema["properties"].keys():
-            yield from faults(value[name], schema["properties"][name], f"{at}.{name}")
+    return crds.schemas(request.param)
 
 
 def test_every_volsync_object_of_the_static_engine_fits_the_crds(
@@ -155,7 +126,9 @@ def test_every_volsync_object_of_the_static_engine_fits_the_crds(
     static.restore_into_second_claim(APP, "proof")
     checked = api.of(REPLICATION_SOURCE) + api.of(REPLICATION_DESTINATION)
     assert len(checked) == 4
-    wrong = [fault for body in checked for fault in faults(body["spec"], schemas[body["kind"]]["properties"]["spec"])]
+    wrong = [
+        fault for body in checked for fault in crds.faults(body["spec"], schemas[body["kind"]]["properties"]["spec"])
+    ]
     assert wrong == []
 
 
@@ -167,7 +140,7 @@ def test_the_schema_check_sees_a_misspelt_field_and_a_wrong_type(
     spec["restic"]["retian"] = {}
     spec["restic"]["copyMethod"] = "Copy"
     spec["sourcePVC"] = 5
-    found = list(faults(spec, schemas["ReplicationSource"]["properties"]["spec"]))
+    found = list(crds.faults(spec, schemas["ReplicationSource"]["properties"]["spec"]))
     assert len(found) == 3, found
 
 
@@ -253,7 +226,7 @@ def test_a_restore_from_the_off_site_store_opens_that_repository_and_mounts_no_o
     assert destination is not None
     assert destination["spec"]["restic"]["repository"] == "orders-x1-remote-repository"
     assert "moverVolumes" not in destination["spec"]["restic"]
-    assert not list(faults(destination["spec"], schemas["ReplicationDestination"]["properties"]["spec"]))
+    assert not list(crds.faults(destination["spec"], schemas["ReplicationDestination"]["properties"]["spec"]))
 
 
 def test_an_older_restore_point_is_asked_for_by_number_and_by_time(
@@ -267,7 +240,7 @@ def test_an_older_restore_point_is_asked_for_by_number_and_by_time(
     spec = destination["spec"]["restic"]
     assert (spec["previous"], spec["restoreAsOf"]) == (2, "2026-01-14T12:00:00Z")
     assert "restoreAsOf" not in second["spec"]["restic"]
-    assert not list(faults(destination["spec"], schemas["ReplicationDestination"]["properties"]["spec"]))
+    assert not list(crds.faults(destination["spec"], schemas["ReplicationDestination"]["properties"]["spec"]))
 
 
 def test_without_protection_the_claim_stays_and_nothing_else(static: StaticEngine, api: Api) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from clusters import docker, host, versions
+from clusters import docker, host, promtool, versions
 from clusters.images import digest, gomodule, nodeimage, release
 from clusters.images.gomodule import GoModule
 from clusters.images.mirror import Mirror
@@ -15,9 +17,11 @@ from clusters.images.recipes import recipes, snapshotter_module
 from clusters.images.release import Released
 from clusters.images.source import Automatic, SourceBuilt
 from clusters.problem import Problem
+from fixtures.__main__ import prepare
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from clusters.images.recipes import Artefact, Image
+    from fixtures.stack import Stack
 
 DEFAULT = versions.choose()
 
@@ -64,12 +68,13 @@ def test_a_build_that_fails_says_its_last_lines_and_where_its_log_is(
     folder = tmp_path / "broken" / "v1"
     folder.mkdir(parents=True)
     (folder / "go.mod").write_text("module firedrill.invalid/broken\n\ngo 1.26\n\ntool firedrill.invalid/broken\n")
-    (folder / "main.go").write_text("package main\n\nfunc main() { undefinedThing() }\n")
+    # Go misses this before it compiles anything, its own runtime included.
+    (folder / "main.go").write_text('package main\n\nimport _ "firedrill.invalid/broken/absent"\n\nfunc main() {}\n')
     monkeypatch.setattr(gomodule, "_FOLDER", tmp_path)
     module = GoModule("broken", "v1")
     with pytest.raises(Problem) as failed:
         module.build()
-    assert "undefinedThing" in failed.value.why
+    assert "firedrill.invalid/broken/absent" in failed.value.why
     assert "go-broken-v1.log" in failed.value.remedy
     assert not module.is_built()
 
@@ -83,6 +88,28 @@ def test_the_images_that_kubeadm_wants_are_named_as_it_names_them() -> None:
     references = {image.reference for image in recipes(DEFAULT).images}
     assert "registry.k8s.io/coredns/coredns:v1.14.2" in references
     assert "registry.k8s.io/etcd:3.6.8-0" in references
+
+
+def test_preparing_builds_the_node_image_and_the_controllers(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Images:
+        versions = DEFAULT
+
+        def node_image(self) -> str:
+            had.append("a node image")
+            return "node:v1"
+
+        def binary(self, name: str) -> Path:
+            return Path(name)
+
+        def ensure(self, image: Image, _: tuple[Artefact, ...]) -> None:
+            had.append(image.reference.partition(":")[0])
+
+    had: list[str] = []
+    monkeypatch.setattr(host, "prepare", lambda: had.append("Docker"))
+    monkeypatch.setattr(host, "install_tools", lambda: had.append("tools"))
+    monkeypatch.setattr(promtool, "provide", lambda: had.append("promtool"))
+    assert prepare(cast("Stack", SimpleNamespace(images=Images()))) == 0
+    assert had == ["Docker", "tools", "promtool", "a node image", "docker.io/firedrill/controller"]
 
 
 # --- released images --------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def test_a_line_that_was_altered_in_the_middle_is_not_read_over(scene: Scene) ->
     scene.write(1)
     scene.destroy()
     path = scene.folder / LEDGER_FILE
-    path.write_text(path.read_text().replace('"wrote"', '"wr0te"', 1))
+    path.write_text(path.read_text().replace('"wrote"', '"wrote', 1))
     with pytest.raises(Problem, match="line 2, is damaged") as found:
         read(scene.folder)
     assert "run the drill again" in str(found.value)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pytest
 
+import fixtures.session  # noqa: F401 - runs in this process find it imported, and need not do it one by one
 from fixtures.artefacts import Redactor, without_secret_data
 from fixtures.control import damaged_copies
 from fixtures.due import Due
@@ -20,101 +22,27 @@ from fixtures.scenario import AppFinds, Declare, LoseCluster, LoseNode, Scenario
 from fixtures.tree import Tree, compare
 from fixtures.wait import Waiting
 from fixtures.workload import Workload
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests import stand_ins
 
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).resolve().parent.parent
+NOTES_FILE = "notes.txt"
 SCENARIO = Scenario(id="SC-01", name="a form", given=(), when=(Declare(),), then=(AppFinds(Verdict.INTACT),))
 
-# A cluster that only notes what is done to it, and drills that end as their scenario's name says.
-STAND_INS = """
-import contextlib, os
-from pathlib import Path
-from types import SimpleNamespace
-
-import pytest
-
-from clusters.problem import Problem
-from fixtures.engines import Variant
-from fixtures.findings import Findings, Judged
-from fixtures.due import Due
-from fixtures.oracle import Judgement, Verdict
-from fixtures.scenario import Storage
-from fixtures.wait import Expired, Waits
+CONFTEST = """
+from tests.stand_ins import pytest_plugin_registered, pytest_unconfigure
 
 pytest_plugins = ["fixtures.plugin"]
-NOTES = Path(__file__).with_name("notes.txt")
+"""
 
-def note(line):
-    with NOTES.open("a") as file:
-        file.write(f"{line}\\n")
-
-class Stack:
-    theirs = None
-    def __init__(self, name, waits):
-        self.cluster = SimpleNamespace(name=name, store=None)
-        self.waits = waits
-    def with_engine(self, wanted, unwanted):
-        return self
-    def versions(self):
-        return {"volsync": "v0"}
-    def up(self):
-        note("up in a worker" if "PYTEST_XDIST_WORKER" in os.environ else "up")
-        if "BROKEN" in os.environ:
-            raise Problem("no cluster", why="it is broken", remedy="mend it")
-
-class Ground:
-    def __init__(self, stack, engine_name, waits, *, storage=Storage.REPLICATED):
-        if storage is not Storage.REPLICATED:
-            note(f"on {storage.value} volumes")
-        self.stack = stack
-        self.interventions = []
-        self.engine = SimpleNamespace(
-            name=engine_name, variant=Variant.FAITHFUL, promises={"SC-01", "SC-02"}, traits=set(),
-            install=lambda: None, why_not=lambda: os.environ.get("WHY_NOT"))
-    def remove_leftovers(self):
-        return os.environ.get("LEFT", "").split()
-    def raise_again(self):
-        note("whole again")
-    def request_removal(self, app):
-        note("removed")
-    def clean(self, app):
-        pass
-
-class Drill:
-    def __init__(self, ground, ledger, app, *, nonce, seed, say, monitors):
-        self.ground, self.ledger, self.app, self.findings, self.say = ground, ledger, app, None, say
-        self.apps = (app,)
-    def run(self, scenario):
-        self.say("given nothing")
-        note(f"ran {scenario.name}")
-        self.findings = Findings(scenario)
-        verdict = Verdict(scenario.name.partition(" ")[0])
-        self.findings.judged.append(Judged(Verdict.INTACT, Judgement(verdict, "as the name says", Due())))
-        return self.findings
-
-class Monitors:
-    def __init__(self, ground, ledger, app):
-        pass
-    def request_removal(self):
-        pass
-    def clean_up(self):
-        return tuple(os.environ.get("OUTLIVED", "").split())
-
-def pytest_plugin_registered(plugin, plugin_name):
-    if plugin_name == "fixtures.session":
-        plugin.stack = SimpleNamespace(
-            on_kind=lambda name, versions, images_from, waits: Stack(name, waits),
-            on_existing=lambda path, context, told, versions, waits: Stack("theirs", waits),
-        )
-        plugin.Ground, plugin.Drill, plugin.Monitors = Ground, Drill, Monitors
-        plugin.theirs = SimpleNamespace(load=lambda path: None)
-        plugin.artefacts = SimpleNamespace(
-            collect=lambda drill, folder, again: (folder / "again.txt").write_text(again)
-        )
+INI = """
+[pytest]
+addopts = --strict-markers -p no:hypothesispytest
+filterwarnings =
+    error
+    # Where a run shares the process of its test, the plugin has been imported before.
+    ignore::pytest.PytestAssertRewriteWarning
 """
 
 TESTS = """
@@ -128,20 +56,33 @@ def scenario(name, id="SC-01", when=()):
 """
 
 
+class Run(Protocol):
+    def __call__(
+        self, tests: str, *arguments: str, folder: str = "e2e", target: str | None = None, in_process: bool = True
+    ) -> pytest.RunResult: ...  # fmt: skip
+
+
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs pytest on the stand-ins: in this process, which has imported all it needs, unless told otherwise."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))
+    monkeypatch.setenv(stand_ins.NOTES, str(pytester.path / NOTES_FILE))
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # these tests may run in a worker themselves
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    pytester.makeini("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
-    pytester.makeconftest(STAND_INS)
+    # The second run of a test may follow within the second that Python tells sources apart by.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    pytester.makeini(INI)
+    pytester.makeconftest(CONFTEST)
 
-    def run_tests(tests: str, *arguments: str, folder: str = "e2e", target: str | None = None) -> pytest.RunResult:
+    def run_tests(
+        tests: str, *arguments: str, folder: str = "e2e", target: str | None = None, in_process: bool = True
+    ) -> pytest.RunResult:
         place = pytester.path / folder
         place.mkdir(exist_ok=True)
         (place / "test_it.py").write_text(TESTS + tests)
-        return pytester.runpytest_subprocess(target or folder, "--run-dir", "the-run", *arguments)
+        run_pytest = pytester.runpytest_inprocess if in_process else pytester.runpytest_subprocess
+        return run_pytest(target or folder, "--run-dir", "the-run", *arguments)
 
     return run_tests
 
@@ -158,14 +99,12 @@ def drill_test(name: str, *, scenario_id: str = "SC-01", when: str = "()") -> st
 
 
 def notes(pytester: pytest.Pytester) -> list[str]:
-    file = pytester.path / "notes.txt"
+    file = pytester.path / NOTES_FILE
     return file.read_text().splitlines() if file.exists() else []
 
 
-def test_a_passing_run_leaves_a_table_a_report_and_junit_in_its_folder(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
-) -> None:
-    result = run(drill_test("intact"), "--seed", "42", "--cluster", "mine")
+def test_a_passing_run_leaves_a_table_a_report_and_junit_in_its_folder(run: Run, pytester: pytest.Pytester) -> None:
+    result = run(drill_test("intact"), "--seed", "42", "--cluster", "mine", in_process=False)
     result.assert_outcomes(passed=1)
     text = result.stdout.str()
     assert "--seed 42" in text
@@ -180,7 +119,7 @@ def test_a_passing_run_leaves_a_table_a_report_and_junit_in_its_folder(
 
 
 def test_a_failing_drill_names_verdict_artefacts_and_the_command_that_repeats_it(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+    run: Run, pytester: pytest.Pytester
 ) -> None:
     result = run(drill_test("stale"), "--seed", "7")
     result.assert_outcomes(failed=1)
@@ -193,7 +132,7 @@ def test_a_failing_drill_names_verdict_artefacts_and_the_command_that_repeats_it
 
 @pytest.mark.parametrize("name", ["unknown", "intact"])
 def test_a_drill_that_cannot_be_judged_or_whose_test_breaks_is_no_pass(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, name: str
+    run: Run, pytester: pytest.Pytester, name: str
 ) -> None:
     broken = drill_test(name).replace("found.passed,", "found.passed and False,")
     run(broken).assert_outcomes(failed=1)
@@ -201,22 +140,8 @@ def test_a_drill_that_cannot_be_judged_or_whose_test_breaks_is_no_pass(
     assert (drill["outcome"], drill["verdict"]) == ("inconclusive", "unknown")
 
 
-def test_with_workers_the_cluster_is_brought_up_once_and_by_the_controlling_process(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
-) -> None:
-    tests = "".join(drill_test(f"intact {number}") for number in range(4))
-    result = run(tests, "-n", "2")
-    result.assert_outcomes(passed=4)
-    assert sorted(notes(pytester)) == sorted(
-        ["up", *(f"ran intact {number}" for number in range(4)), *(["removed"] * 4)]
-    )
-    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
-    assert written["counts"] == {"planned": 4, "pass": 4, "fail": 0, "inconclusive": 0, "skipped": 0, "not run": 0}
-    assert len({drill["seed"] for drill in written["drills"]}) == 1
-
-
 def test_what_outlives_a_drill_fails_it_even_after_its_test_has_passed(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OUTLIVED", "VolumeSnapshotContent-snapcontent-1")
     result = run(drill_test("intact"))
@@ -225,29 +150,32 @@ def test_what_outlives_a_drill_fails_it_even_after_its_test_has_passed(
     assert json.loads((pytester.path / "the-run" / "report.json").read_text())["counts"]["fail"] == 1
 
 
-def test_whoever_destroys_the_cluster_goes_last(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
-) -> None:
+def test_whoever_destroys_the_cluster_goes_last(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact part")
     run(tests).assert_outcomes(passed=2)
     assert [line for line in notes(pytester) if line.startswith("ran")] == ["ran intact part", "ran intact whole"]
 
 
-def test_with_workers_too_the_longest_goes_first_and_who_needs_the_whole_cluster_last_and_alone(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+def test_workers_share_one_cluster_the_longest_goes_first_and_who_needs_all_of_it_last_and_alone(
+    run: Run, pytester: pytest.Pytester
 ) -> None:
     declared = {"brief": 0, "long": 3, "middling": 2}
     tests = "".join(drill_test(f"intact {name}", when=f"(Declare(),) * {n}") for name, n in declared.items())
     tests += drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact other", when="(LoseNode(),)")
     run(tests, "-n", "2").assert_outcomes(passed=5)
-    ran = [line.removeprefix("ran intact ") for line in notes(pytester) if line.startswith("ran")]
+    noted = notes(pytester)
+    assert noted.count("up") == 1
+    assert "up in a worker" not in noted
+    assert noted.count("removed") == 5
+    ran = [line.removeprefix("ran intact ") for line in noted if line.startswith("ran")]
     assert set(ran[:2]) == {"long", "middling"}
     assert ran[2:] == ["brief", "whole", "other"]
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    assert written["counts"] == {"planned": 5, "pass": 5, "fail": 0, "inconclusive": 0, "skipped": 0, "not run": 0}
+    assert len({drill["seed"] for drill in written["drills"]}) == 1
 
 
-def test_a_run_that_is_cut_short_says_what_it_owes(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
-) -> None:
+def test_a_run_that_is_cut_short_says_what_it_owes(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("stale first", when="(Declare(),)") + drill_test("intact second")
     tests += drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact never", scenario_id="SC-99")
     result = run(tests, "-x")
@@ -259,9 +187,7 @@ def test_a_run_that_is_cut_short_says_what_it_owes(
     assert "3 planned drills were not run" in (folder / "report.html").read_text()
 
 
-def test_a_cluster_that_lost_a_node_is_whole_again_before_the_next_drill(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
-) -> None:
+def test_a_cluster_that_lost_a_node_is_whole_again_before_the_next_drill(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("intact whole", when="(LoseNode(),)") + drill_test("intact then", when="(LoseCluster(),)")
     run(tests).assert_outcomes(passed=2)
     noted = notes(pytester)
@@ -274,7 +200,7 @@ def test_a_cluster_that_lost_a_node_is_whole_again_before_the_next_drill(
 
 
 def test_what_cannot_be_drilled_is_skipped_with_its_reason(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = run(drill_test("intact", scenario_id="SC-99"), "-rs")
     result.assert_outcomes(skipped=1)
@@ -286,11 +212,82 @@ def test_what_cannot_be_drilled_is_skipped_with_its_reason(
     assert "0 of 1 passed, 1 skipped" in result.stdout.str()
     monkeypatch.setenv("WHY_NOT", "it has no share")
     run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine reference cannot work here: it has no share*"])
+    assert "installed" not in notes(pytester)
 
 
-def test_an_existing_cluster_is_never_destroyed(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "with workers"])
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [(["-k", "not_promised"], None), ([], "e2e/test_it.py::test_intact_not_promised")],
+    ids=["by name", "by node id"],
+)
+def test_who_asks_for_nothing_but_what_is_not_promised_is_told_why_and_gets_no_pass(
+    run: Run,
+    pytester: pytest.Pytester,
+    arguments: list[str],
+    target: str | None,
+    workers: list[str],
 ) -> None:
+    tests = drill_test("intact") + drill_test("intact not promised", scenario_id="SC-99")
+    result = run(tests, *arguments, *workers, target=target)
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    text = result.stdout.str()
+    for told in ("0 of 1 passed, 1 skipped", "no drill was run", "skipped: engine reference does not promise"):
+        assert told in text
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    assert (written["passed"], written["counts"]["skipped"]) == (False, 1)
+
+
+def test_beside_a_drill_that_passed_one_that_is_not_promised_costs_nothing(
+    run: Run,
+) -> None:
+    result = run(drill_test("intact") + drill_test("intact not promised", scenario_id="SC-99"))
+    assert result.ret == pytest.ExitCode.OK
+    assert "1 of 2 passed, 1 skipped" in result.stdout.str()
+
+
+def test_what_an_interrupted_run_left_is_removed_and_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEFT", "drill-1 drill-2")
+    result = run(drill_test("intact"))
+    assert "removed what an interrupted run left: drill-1, drill-2" in result.stdout.str() + result.stderr.str()
+
+
+def test_a_drill_that_is_interrupted_is_no_pass_is_taken_away_and_the_run_says_what_it_owes(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    tests = drill_test("intact interrupted", when="(Declare(),)") + drill_test("intact")
+    result = run(tests, in_process=False)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert notes(pytester) == ["up", "ran intact interrupted", "removed"]
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    (drill,) = written["drills"]
+    assert (drill["outcome"], written["passed"]) == ("inconclusive", False)
+    assert "interrupted" in drill["explanation"]
+    assert written["not run"] == ["e2e/test_it.py::test_intact"]
+
+
+def test_what_may_be_another_runs_is_named_and_left_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OF_OTHERS", "drill-3")
+    result = run(drill_test("intact"))
+    said = result.stdout.str() + result.stderr.str()
+    assert "left alone, because another run may be at work there: drill-3" in said
+    assert "docs/existing-cluster.md" in said
+
+
+def test_a_drill_whose_places_are_taken_does_not_begin_and_touches_nothing(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAKEN", "yes")
+    result = run(drill_test("intact"))
+    result.assert_outcomes(errors=1)
+    assert notes(pytester) == ["up"]
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    (drill,) = written["drills"]
+    assert (drill["outcome"], drill["verdict"], written["not run"]) == ("inconclusive", "unknown", [])
+    assert drill["explanation"].startswith("1 taken\n  why:  drill-1/x lies there\n  do:   look at it")
+
+
+def test_an_existing_cluster_is_never_destroyed(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("intact whole", when="(LoseCluster(),)")
     result = run(tests, "--cluster", "existing", "--kubeconfig", "theirs.yaml", "--site", "site.toml", "-rs")
     result.assert_outcomes(skipped=1)
@@ -309,7 +306,7 @@ def test_an_existing_cluster_is_never_destroyed(
     ],
 )
 def test_an_option_that_cannot_be_is_refused_in_one_message_before_anything_is_done(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, arguments: list[str], says: str
+    run: Run, pytester: pytest.Pytester, arguments: list[str], says: str
 ) -> None:
     result = run(drill_test("intact"), *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -322,7 +319,7 @@ def test_an_option_that_cannot_be_is_refused_in_one_message_before_anything_is_d
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "with workers"])
 def test_a_cluster_that_does_not_come_up_ends_the_run_with_its_problem(
-    run: Callable[..., pytest.RunResult],
+    run: Run,
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
     workers: list[str],
@@ -334,9 +331,7 @@ def test_a_cluster_that_does_not_come_up_ends_the_run_with_its_problem(
     assert notes(pytester) == ["up"]
 
 
-def test_listing_tests_and_running_others_touches_no_cluster(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
-) -> None:
+def test_listing_tests_and_running_others_touches_no_cluster(run: Run, pytester: pytest.Pytester) -> None:
     run(drill_test("intact"), "--collect-only")
     run("def test_of_something_else(): pass\n", folder="tests").assert_outcomes(passed=1)
     assert notes(pytester) == []

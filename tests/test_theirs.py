@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from clusters import versions
 from clusters.problem import Problem
 from fixtures import theirs
-from fixtures.kube import CRD
-from fixtures.stack import Stack
-from fixtures.wait import Waits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,25 +70,3 @@ def test_a_file_that_is_absent_or_no_toml_is_refused(file: Path) -> None:
         theirs.load(file)
     with pytest.raises(Problem, match="cannot read the site file"):
         theirs.load(file.with_name("none"))
-
-
-class _Cluster:
-    """Answers its health, and has all resource definitions but those of VolSync."""
-
-    name, kubeconfig, context, store = "theirs", None, "c", None
-
-    def up(self) -> None:
-        """It is."""
-
-    def is_gone(self, kind: Any, name: str) -> bool:
-        return kind is CRD and "volsync" in name
-
-
-def test_a_cluster_without_volsync_is_refused_before_any_drill(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster: Any = _Cluster()
-    images: Any = versions.choose()
-    stack = Stack(cluster, images, Waits.load(), components=(), theirs=theirs.load(file))
-    monkeypatch.setattr(Stack, "kube", cluster)
-    with pytest.raises(Problem, match=r"replicationsources\.volsync\.backube") as refused:
-        stack.up()
-    assert "volumesnapshots" not in refused.value.why

@@ -27,7 +27,7 @@ from fixtures.tree import DATA, Attribute, Change, Loss, Tree, compare
 from tests.scene import generation
 
 # Enough to meet each kind of difference; no deadline, since a busy machine is no mistake.
-SEARCH = settings(max_examples=60, deadline=None)
+SEARCH = settings(max_examples=60)
 
 NAMES = st.binary(min_size=1, max_size=6).filter(lambda name: b"/" not in name and b"\0" not in name)
 STAMPS = st.builds(

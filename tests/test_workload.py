@@ -49,7 +49,7 @@ def test_every_file_with_content_is_unlike_every_other_in_its_volume() -> None:
     assert len({entry.sha256 for entry in files}) == len(files) - 1  # two of them are empty
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(number=st.integers(1, 50), files=st.integers(5, 60), seed=st.integers(0, 2**32))
 def test_a_generation_changes_adds_removes_and_keeps_files(number: int, files: int, seed: int) -> None:
     workload = replace(AS_ROOT, files=files, seed=seed)

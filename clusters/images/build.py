@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clusters import docker, host, paths
-from clusters.images import assemble, gomodule, nodeimage, rootfs
+from clusters.images import assemble, gomodule, nodeimage, older, rootfs
 from clusters.images.recipes import BASE_REFERENCE, Artefact, Image, Recipes
 from clusters.progress import Progress
 
@@ -39,28 +39,34 @@ def ensure_artefacts(artefacts: Sequence[Artefact]) -> None:
 
 def work_on_artefacts(artefacts: Sequence[Artefact]) -> None:
     """The same for who holds `one_at_a_time` already."""
+    older.sweep()
     steps = _unbuilt(artefacts)
     if steps:
         _work(steps)
         gomodule.clear_caches()
+    older.forget_folders(*(artefact.folder for artefact in artefacts))
 
 
 def ensure(versions: Versions, recipes: Recipes) -> str:
     """Build what is missing and return the name of the node image. Raises `Problem` before anything is half done."""
     with one_at_a_time():
+        older.sweep()
         steps = missing(versions, recipes)
         if steps:
             _require_disk(steps)
             _work(steps)
             gomodule.clear_caches()
         # Each time: the cluster that used an older one may have been replaced since.
-        nodeimage.forget_older(versions, recipes)
-    return nodeimage.tag(versions, recipes)
+        node = nodeimage.tag(versions, recipes)
+        older.forget_images(node, rootfs.base_tag(versions.debian), rootfs.node_tag(versions.debian))
+        older.forget_folders(*(module.folder for module in recipes.modules))
+    return node
 
 
 def ensure_image(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> None:
     """Build one image on our base, and what it is made from, where they are not built yet."""
     with one_at_a_time():
+        older.sweep()
         base = _base(versions)
         base_key = base.key("")
         present = docker.keys(BASE_REFERENCE, image.reference)
@@ -74,6 +80,8 @@ def ensure_image(versions: Versions, image: Image, artefacts: Sequence[Artefact]
         if present.get(image.reference) != image.key(base_key):
             steps.append(Step(image.reference, lambda: _assemble([image], base_key)))
         _work(steps)
+        older.forget_images(image.reference)
+        older.forget_folders(*(artefact.folder for artefact in artefacts))
 
 
 def missing(versions: Versions, recipes: Recipes) -> list[Step]:

@@ -68,7 +68,9 @@ class GoModule:
     @property
     def folder(self) -> Path:
         """Where the result is, or will be."""
-        return paths.cache() / "go-built" / f"{self.component}-{self.version}-{self.key()}"
+        # Files alone are another thing than the same with programs: neither is an older form of the other.
+        alone = "" if self.tools else "files-"
+        return paths.cache() / "go-built" / f"{self.component}-{self.version}-{alone}{self.key()}"
 
     def is_built(self) -> bool:
         """Whether the result is there. It appears whole or not at all."""

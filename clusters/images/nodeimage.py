@@ -67,11 +67,6 @@ def tag(versions: Versions, recipes: Recipes) -> str:
     return f"{_REPOSITORY}:{versions.kubernetes}-{key(versions, recipes)}"
 
 
-def forget_older(versions: Versions, recipes: Recipes) -> None:
-    """Remove node images of this Kubernetes version that were made of something else, and that no cluster uses."""
-    docker.forget_unused(f"{_REPOSITORY}:{versions.kubernetes}-*", keep=tag(versions, recipes))
-
-
 def build(versions: Versions, recipes: Recipes) -> None:
     """Build the node image and load every component image into its containerd."""
     _compare_with_kubeadm(recipes)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clusters import docker, host, paths
 from clusters.command import CommandFailed, run
-from clusters.images import assemble, build
+from clusters.images import assemble, build, older
 from clusters.images.mirror import VARIABLE, Mirror
 from clusters.images.recipes import BASE_REFERENCE, Image, owner_of, recipes, snapshotter_module, volsync_module
 from clusters.images.rootfs import packages
@@ -102,6 +102,7 @@ class Released:
             base_key = self._ensure_base()
             if docker.keys(image.reference).get(image.reference) != image.key(base_key):
                 assemble.build(image, base_key=base_key)
+            older.forget_images(image.reference)
 
     def _published(self) -> list[str]:
         v = self.versions

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from controller.contract import Reason
+from controller.model import Moment
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from controller.model import Moment
-
+_ASKED_AT: Final = (Moment.ADMISSION, Moment.VALIDATION)
 # Around the goal of 25 ms, and up to the time-out of a webhook.
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -26,6 +29,9 @@ class Measures:
             ["moment", "allowed", "reason"],
             registry=self.registry,
         )
+        # A counter that appears with its first count has not grown, as Prometheus sees it: nobody would be told.
+        for moment, reason in product(_ASKED_AT, Reason):
+            self._answers.labels(moment.value, "false", reason.value)
         self._seconds = Histogram(
             "firedrill_admission_seconds",
             "How long an answer took",

@@ -26,7 +26,8 @@ _CONNECT_S: Final = 3.0
 # The server ends a watch after this; bookmarks come about every minute, so longer silence is a dead connection.
 _WATCH_S: Final = 300
 _SILENCE_S: Final = 150.0
-_PAGE: Final = 500
+# Several lists are read at once when a process starts, and a page is held as a whole: larger ones cost memory for good.
+_PAGE: Final = 200
 _LINE_BYTES_MAX: Final = 8 * 1024 * 1024  # one event of a watch; an object has at most 3 MiB
 _WHOLE: Final = "application/json"
 # For objects without spec and status. A watch sends single objects: asked for lists first, the API server ends it at
@@ -53,6 +54,7 @@ VOLUMES: Final = Resource("api/v1", "persistentvolumes")
 PODS: Final = Resource("api/v1", "pods")
 NODES: Final = Resource("api/v1", "nodes")
 SNAPSHOT_CLASSES: Final = Resource("apis/snapshot.storage.k8s.io/v1", "volumesnapshotclasses")
+SNAPSHOT_CONTENTS: Final = Resource("apis/snapshot.storage.k8s.io/v1", "volumesnapshotcontents")
 EVENTS: Final = Resource("apis/events.k8s.io/v1", "events")
 CHILDREN: Final[Mapping[Kind, Resource]] = {
     Kind.SOURCE: Resource("apis/volsync.backube/v1alpha1", "replicationsources"),
@@ -136,10 +138,11 @@ class Api:
         await self._ask("DELETE", path, body=body)
 
     async def pages(
-        self, path: str, selector: str | None = None, *, metadata_only: bool = False
+        self, path: str, selector: str | None = None, *, fields: str | None = None, metadata_only: bool = False
     ) -> AsyncIterator[Page]:
-        """A complete list, page by page."""
+        """A complete list, page by page. `selector` is one of labels, `fields` one of fields."""
         params = {"limit": str(_PAGE), **({"labelSelector": selector} if selector else {})}
+        params |= {"fieldSelector": fields} if fields else {}
         while True:
             accept = _METADATA_OF_A_LIST if metadata_only else _WHOLE
             found = await self._ask("GET", path, params=params, accept=accept)
@@ -149,11 +152,12 @@ class Api:
                 return
             params["continue"] = metadata["continue"]
 
-    async def list(self, path: str, selector: str | None = None, *, metadata_only: bool = False) -> tuple[Object, ...]:
+    async def list(
+        self, path: str, selector: str | None = None, *, fields: str | None = None, metadata_only: bool = False
+    ) -> tuple[Object, ...]:
         """A complete list, as the server has it now."""
-        return tuple(
-            [item async for page in self.pages(path, selector, metadata_only=metadata_only) for item in page.items]
-        )
+        pages = self.pages(path, selector, fields=fields, metadata_only=metadata_only)
+        return tuple([item async for page in pages for item in page.items])
 
     async def watch(
         self, path: str, version: str, selector: str | None = None, *, metadata_only: bool = False

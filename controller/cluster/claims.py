@@ -51,13 +51,14 @@ def claim_from(body: Object) -> Claim:
         source=_data_source(spec.get("dataSourceRef")),
         source_without_ref=_data_source(spec.get("dataSource")),
         terminating="deletionTimestamp" in metadata,
+        created_at=time_of(created) if (created := metadata.get("creationTimestamp")) else None,
     )
 
 
 def child_from(kind: Kind, body: Object) -> Child:
     """The child that an object describes. One whose label was taken off counts as stripped of its marks.
 
-    Of a status only what tells syncs, images and logs is kept; a source's log is not.
+    Of a status only what tells syncs, images and logs is kept; of a source's logs those of a failure.
     """
     metadata = body["metadata"]
     return Child(
@@ -98,12 +99,19 @@ def claims_concerned(body: Object) -> frozenset[tuple[str, str]]:
 
 def mover_from(pod: Object) -> Mover | None:
     """The mover that a pod is; None if it is none, or has ended. One that is being deleted may still write."""
+    owner = mover_owner(pod)
+    if owner is None or pod_state(pod) is PodState.ENDED:
+        return None
+    waiting = (pod.get("status") or {}).get("phase") == "Pending"
+    return Mover(pod["metadata"]["name"], owner, waiting=waiting)
+
+
+def mover_owner(pod: Object) -> str | None:
+    """The source or destination whose mover a pod is or was, by name; None if it is no mover."""
     labels = pod["metadata"].get("labels") or {}
     job = next((labels[name] for name in _JOB_LABELS if name in labels), "")
     owner = _MOVER_JOB.fullmatch(job)
-    if owner is None or pod_state(pod) is PodState.ENDED:
-        return None
-    return Mover(pod["metadata"]["name"], owner.group(1))
+    return owner.group(1) if owner else None
 
 
 def pod_state(pod: Object) -> PodState:
@@ -170,10 +178,17 @@ def _status(kind: Kind, status: Mapping[str, Any]) -> Object:
         if image := (status.get("latestImage") or {}).get("name"):
             kept["latestImage"] = {"name": image}
         if mover := status.get("latestMoverStatus"):
-            kept["latestMoverStatus"] = {name: mover[name] for name in ("result", "logs") if name in mover}
+            kept["latestMoverStatus"] = _of_mover(mover)
+    elif kind is Kind.SOURCE:
+        if (mover := status.get("latestMoverStatus") or {}).get("result") == "Failed":
+            kept["latestMoverStatus"] = _of_mover(mover)
     elif kind is Kind.EXTERNAL_SECRET:
         kept["conditions"] = status.get("conditions") or []
     return kept
+
+
+def _of_mover(status: Mapping[str, Any]) -> Object:
+    return {name: status[name] for name in ("result", "logs") if name in status}
 
 
 def _data_source(found: Mapping[str, Any] | None) -> DataSource | None:

@@ -15,6 +15,7 @@ from controller import children, contract, intent, stamp
 from controller.cluster.api import CHILDREN, CLAIMS, NODES, PODS, VOLUMES, ApiError
 from controller.cluster.claims import MADE_BY_VOLSYNC, child_from, claim_from, mover_from, pod_state
 from controller.cluster.saying import said_on
+from controller.cluster.stalling import Stalling
 from controller.model import Kind, Moment, Phase, Pods, World
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Reader:
         self._base = base
         self._stores = stores
         self._platform = platform
+        self._stalling = Stalling(api, settings.patience)
 
     async def look(self, key: Key) -> Looked:
         """Everything that a decision about this claim may rest on."""
@@ -66,16 +68,18 @@ class Reader:
         given = await self._base.current()
         writing = bool(self._cache.movers_of(namespace, name))
         told = await self._stores.look(claim, reading, found, given, a_mover_runs=writing)
+        movers = self._cache.movers_of(namespace, name) if settled else await self._movers(namespace)
         world = replace(
             world,
             truths=told.truths,
             locks=told.locks,
             credentials=given,
-            movers=self._cache.movers_of(namespace, name) if settled else await self._movers(namespace),
+            movers=movers,
             snapshots=self._cache.images_of(namespace, name) if settled else await self._images(world),
             populated_from=None if settled else await self._populated_from(claim),
             platform=() if isinstance(reading, intent.NotOurs) and settled else await self._platform.lacking(),
             pods=await self._pods(namespace) if told.locks else None,
+            stalls=await self._stalling.look(claim, found, movers),
         )
         return Looked(world, reading, said, told.notes)
 

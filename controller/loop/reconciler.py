@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,10 @@ _LOG: Final = logging.getLogger("firedrill.reconcile")
 # After writes: their own events wake us, but a write that changed nothing makes none.
 _AGAIN_S: Final = 2.0
 _FORBIDDEN: Final = 403
+# A start looks at every claim at once. Without chance, those that stay as they are would be looked at, and their stores
+# asked, all at once ever after.
+_LASTING: Final = frozenset({Answer.DONE, Answer.ATTENTION})
+_SPREAD: Final = (0.5, 1.0)
 
 
 class Reconciler:
@@ -120,6 +125,8 @@ class Reconciler:
             self._measures.gone(key)
             self._gone(key)
             return None
+        if decision.outcome.answer in _LASTING and decision.look_again_s is not None:
+            return decision.look_again_s * random.uniform(*_SPREAD)  # noqa: S311 - spreads load, guards nothing
         return decision.look_again_s
 
     def _log(self, key: Key, decision: Decision) -> None:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from controller.cluster.api import CHILDREN, CLAIMS, NODES, PODS, Api
+from controller.cluster.api import CHILDREN, CLAIMS, EVENTS, NODES, PODS, Api
 from controller.cluster.connection import Connection, Token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 
-_PLURALS: Final = {each.plural for each in (CLAIMS, PODS, NODES, *CHILDREN.values())}
+_PLURALS: Final = {each.plural for each in (CLAIMS, PODS, NODES, EVENTS, *CHILDREN.values())}
 
 
 @dataclass
@@ -94,6 +94,8 @@ class ApiServer:
             for path, body in sorted(self.objects.items())
             if path.split("/")[-2] == wanted and ("namespaces" not in parts or path.startswith(f"{request.path}/"))
         ]
+        fields = [each.split("=") for each in request.query.get("fieldSelector", "").split(",") if each]
+        found = [body for body in found if all(_field(body, name) == value for name, value in fields)]
         if wanted not in _PLURALS:
             return _status(404)
         start = int(request.query.get("continue", "0"))
@@ -142,6 +144,13 @@ class ApiServer:
             await answer.write(json.dumps(event).encode() + b"\n")
         self.watches.remove(events)
         return answer
+
+
+def _field(body: dict[str, Any], name: str) -> object:
+    found: Any = body
+    for part in name.split("."):
+        found = found.get(part, {})
+    return found
 
 
 def _status(code: int) -> web.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from controller.cluster.fresh import Fresh
 from controller.cluster.reader import Reader
 from controller.cluster.watching import Watched, follow
 from controller.cluster.writer import Writer
-from controller.contract import Repo
+from controller.contract import Reason, Repo
 from controller.model import (
     Annotate,
     Child,
@@ -388,6 +389,26 @@ def test_a_pod_is_a_mover_until_its_containers_are_known_to_have_ended(pod: Any,
 
 def test_a_pod_without_a_word_of_its_containers_has_not_ended() -> None:
     assert pod_state({"metadata": {}, "status": {"phase": "Failed"}}) is PodState.ALIVE
+
+
+def test_a_stored_claim_that_waits_too_long_is_seen_with_what_it_waits_for() -> None:
+    server = ApiServer()
+    of = restoring_claim()
+    body = body_of(of)
+    server.put(SHOP, {**body, "metadata": {**body["metadata"], "creationTimestamp": "2026-01-10T12:00:00Z"}})
+    found = [each for each in decision(world(of, EXISTS)).writes if isinstance(each, Create)]
+    destination = next(each for each in found if each.kind is Kind.DESTINATION)
+    stored = server.put(DESTINATION.path("shop", destination.name), destination.body)
+    image = image_of(child_from(Kind.DESTINATION, stored))
+    server.put(CHILDREN[Kind.SNAPSHOT].path("shop", image), {"metadata": {"namespace": "shop"}})
+    cache = cached(server)
+
+    async def asked(api: Api) -> Any:
+        return (await reader(api, cache, Stores(EXISTS)).look(("shop", "orders"))).world
+
+    told = decision(run(asked, server), now=datetime.now(UTC)).outcome
+    assert f"the volume snapshot {image} is not ready: the snapshot controller has not taken it up" in told.message
+    assert told.reason is Reason.STORAGE
 
 
 # --- reading objects -------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from controller.model import (
     Unknown,
 )
 from controller.settings import HOURLY
+from controller.stalls import AwaitedSnapshot, AwaitedVolume, Complaint, FailedMover, Stall
 from tests.controller.scene import (
     ABSENT,
     COUNTED,
@@ -89,6 +90,11 @@ FILLED = f"shop/{IMAGE}"
 BOUND_AGAIN = replace(RESTORING, phase=Phase.BOUND)
 FRESH = replace(admitted(ABSENT), phase=Phase.BOUND)
 PROTECTED = protecting()
+SYNCING = protecting(lastSyncStartTime="2026-01-10T11:00:00Z")
+SOURCE, DESTINATION = of_kind(PROTECTED, Kind.SOURCE), of_kind(BEGUN, Kind.DESTINATION)
+UNREADY = AwaitedSnapshot("volsync-x-src", NOW - HOUR, "orders", taken_up=False)
+UNBOUND = AwaitedVolume("orders", NOW - HOUR, Complaint("ProvisioningFailed", "the pool is full"))
+FULL = {"result": "Failed", "logs": "Fatal: write /cache/x: no space left on device"}
 TOKEN = settled_claim({contract.BACK_UP_NOW_ANNOTATION: "now-1"})
 POD = f"volsync-src-{of_kind(PROTECTED, Kind.SOURCE).name}-x7k2p"
 
@@ -384,6 +390,38 @@ ROWS = (
         ATTENTION,
         Stage.RESTORING,
     ),
+    Row(
+        "A22 snapshot controller away",
+        Branch.RESTORE_RUNNING,
+        world(RESTORING, EXISTS, children=BEGUN, stalls=(Stall(DESTINATION.name, (UNREADY,)),)),
+        ATTENTION,
+        Stage.RESTORING,
+    ),
+    Row(
+        "A23 provisioner",
+        Branch.POPULATING,
+        world(
+            RESTORING, EXISTS, children=FINISHED, snapshots=(IMAGE,), stalls=(Stall(DESTINATION.name, (), (UNBOUND,)),)
+        ),
+        ATTENTION,
+        Stage.RESTORING,
+    ),
+    Row(
+        "A23 empty",
+        Branch.BINDING,
+        world(admitted(ABSENT), stalls=(Stall("orders", (), (UNBOUND,)),)),
+        ATTENTION,
+        Stage.UNSETTLED,
+    ),
+    Row(
+        "A24",
+        Branch.RESTORE_RUNNING,
+        world(
+            RESTORING, EXISTS, children=BEGUN, stalls=(Stall(DESTINATION.name, failed=(FailedMover("p", 3, "Error"),)),)
+        ),
+        ATTENTION,
+        Stage.RESTORING,
+    ),
     Row("D7 I5", Branch.RESTORE_RUNNING, world(RESTORING, EXISTS, children=BEGUN), WAIT, Stage.RESTORING),
     Row(
         "restore goes on unlabelled",
@@ -518,6 +556,20 @@ ROWS = (
         "B30 F27",
         Branch.CREDENTIALS_MISSING,
         world(settled_claim(), EXISTS, credentials={Repo.LOCAL: MissingCredentials("gone")}, children=PROTECTED),
+        ATTENTION,
+        Stage.PROTECTED,
+    ),
+    Row(
+        "A22 C25",
+        Branch.STORAGE_FAULT,
+        world(settled_claim(), EXISTS, children=SYNCING, stalls=(Stall(SOURCE.name, (UNREADY,)),)),
+        ATTENTION,
+        Stage.PROTECTED,
+    ),
+    Row(
+        "C25 F48 a full volume",
+        Branch.STORAGE_FAULT,
+        world(settled_claim(), EXISTS, children=protecting(latestMoverStatus=FULL)),
         ATTENTION,
         Stage.PROTECTED,
     ),

@@ -136,6 +136,14 @@ def test_a_store_that_cannot_be_noted_in_stops_nothing() -> None:
     assert (writes.done, again_s) == ([], decision(seen).look_again_s)
 
 
+def test_claims_at_rest_that_were_looked_at_together_are_not_looked_at_together_again() -> None:
+    latest_s = decision(at_rest()).look_again_s
+    assert latest_s is not None
+    found_s = [look(at_rest(), Writes(), said=told(at_rest()))[0] for _ in range(20)]
+    assert len(set(found_s)) == 20
+    assert all(again_s is not None and latest_s / 2 <= again_s <= latest_s for again_s in found_s)
+
+
 def test_what_cannot_be_told_in_a_namespace_that_is_being_deleted_stops_no_deed_and_is_no_failure() -> None:
     class NobodyListens(Writes):
         async def tell(self, _claim: Any, _said: Said, _answer: Any) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from controller import contract, naming, resources
 from controller.contract import Repo
 from controller.intent import Earlier, Latest, MoverIdentity
 from controller.model import Kind
 from controller.settings import DAILY, HOURLY, ExternalSecrets
+from tests import crds
 from tests.controller.scene import BASE, EXISTS, SETTINGS, TWO_STORES, claim, decision, settled_claim, world
 
 if TYPE_CHECKING:
@@ -51,52 +49,22 @@ BODIES = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def schemas() -> Mapping[str, Object]:
     """Kind to OpenAPI schema, from VolSync's own CRDs."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firedrill" / "go-built"
-    files = sorted(cache.glob("volsync-v0.16.0-*/config/crd/bases/*.yaml"))
-    if not files:
-        pytest.skip("VolSync v0.16.0 has not been built here; `make up` does it")
-    crds = [yaml.safe_load(file.read_text()) for file in files]
-    return {crd["spec"]["names"]["kind"]: crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] for crd in crds}
-
-
-TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
-
-
-def faults(value: Any, schema: Object, at: str = "") -> Iterator[str]:
-    """Where a value breaks a structural schema: unknown and missing fields, types, enums, patterns, formats."""
-    wanted: Any = (int, str) if schema.get("x-kubernetes-int-or-string") else TYPES[schema["type"]]
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        yield f"{at} is no {wanted}: {value!r}"
-        return
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{at} is {value!r}, none of {schema['enum']}"
-    if "pattern" in schema and isinstance(value, str) and not re.search(schema["pattern"], value):
-        yield f"{at} is {value!r}, which does not match {schema['pattern']}"
-    if schema.get("format") == "date-time" and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value):
-        yield f"{at} is {value!r}, which is no time"
-    if isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from faults(item, schema["items"], f"{at}[{number}]")
-    if isinstance(value, dict) and "properties" in schema:
-        yield from (f"{at}.{name} is missing" for name in schema.get("required", []) if name not in value)
-        yield from (f"{at}.{name} is unknown" for name in value if name not in schema["properties"])
-        for name in value.keys() & schema["properties"].keys():
-            yield from faults(value[name], schema["properties"][name], f"{at}.{name}")
+    return crds.schemas("v0.16.0")
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: body["metadata"]["name"])
 def test_every_body_fits_the_crds(body: Object, schemas: Mapping[str, Object]) -> None:
-    assert list(faults(body["spec"], schemas[body["kind"]]["properties"]["spec"])) == []
+    assert list(crds.faults(body["spec"], schemas[body["kind"]]["properties"]["spec"])) == []
 
 
 def test_the_schema_check_sees_what_is_wrong(schemas: Mapping[str, Object]) -> None:
     spec = dict(
         source()["spec"], sourcePVC=5, restic={**source()["spec"]["restic"], "retian": {}, "copyMethod": "Copy"}
     )
-    assert len(list(faults(spec, schemas["ReplicationSource"]["properties"]["spec"]))) == 3
+    assert len(list(crds.faults(spec, schemas["ReplicationSource"]["properties"]["spec"]))) == 3
 
 
 def test_volsyncs_schemas_have_no_defaults_so_that_each_field_can_be_compared(schemas: Mapping[str, Object]) -> None:

@@ -330,7 +330,6 @@ class Controller(RuleBasedStateMachine):
 Controller.TestCase.settings = settings(
     max_examples=100,
     stateful_step_count=40,
-    deadline=None,
     database=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

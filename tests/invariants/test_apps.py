@@ -150,13 +150,21 @@ def test_a_restore_of_first_run_data_that_a_schedule_saved_breaks_nothing() -> N
         {"paths": {MAIL_POINTS[2]: 99}},
         {"points": {MAIL_POINTS[2]: at(-9)}},
         {"volume": VOLUME_NAME},
-        {"store": "remote"},
     ],
-    ids=["it holds more", "it is older than every claim", "it is in the other's repository", "it is in another store"],
+    ids=["it holds more", "it is older than every claim", "it is in the other's repository"],
 )
 def test_a_restore_point_that_no_schedule_of_the_app_can_have_made_is_told(damage: dict[str, Any]) -> None:
     story = idle().change(StoreSeen, {"volume": MAIL, "known": Known.POINTS}, **damage)
     assert "dddddddd, which no backup" in " ".join(story.ruling(I.I4).said)
+
+
+@pytest.mark.parametrize("own_is_empty", [True, False])
+def test_a_point_of_another_store_may_come_back_where_the_own_one_holds_none(own_is_empty: bool) -> None:
+    story = idle().change(StoreSeen, {"volume": MAIL, "known": Known.POINTS}, store="remote")
+    if not own_is_empty:
+        story.add(101, mails_store(1))
+    ruling = story.ruling(I.I4)
+    assert ruling.standing is (Standing.HELD if own_is_empty else Standing.BROKEN), str(ruling)
 
 
 @pytest.mark.parametrize(

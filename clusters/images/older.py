@@ -1,0 +1,82 @@
+"""What was made here from inputs that have changed since: images, folders of the cache, and what a killed build left.
+
+What is named for its content has a name that ends in a digest. Two such names that differ in nothing else are one thing
+made from other inputs; another version or another component is another thing, and stays.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from clusters import docker, paths
+from clusters.images import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+# A run from another folder of sources may have asked for it a moment ago, and be about to use it.
+SPARED_S: Final = 3600.0
+_NAMED_FOR_CONTENT: Final = re.compile(rf"(.*[:-])[0-9a-f]{{{digest.LENGTH}}}")
+_BUILT_INTO: Final = ("go-built", "python")
+_HALF: Final = ".half-*"
+
+
+def than(wanted: Iterable[str], there: Iterable[str]) -> list[str]:
+    """Which of the names that are there are things that are wanted, from other inputs."""
+    kept = {_short(name) for name in wanted}
+    stems = {match[1] for name in kept if (match := _NAMED_FOR_CONTENT.fullmatch(name))}
+    return [
+        name
+        for name in there
+        if name not in kept and (match := _NAMED_FOR_CONTENT.fullmatch(name)) and match[1] in stems
+    ]
+
+
+def forget_images(*wanted: str) -> list[str]:
+    """Remove images of ours that are older than those wanted, and those that rebuilding left without a name.
+
+    Images that a container uses stay, because Docker refuses to remove them, and so do those made within the last
+    hour. They go another time. Returns those that went.
+    """
+    made = docker.ours()
+    now = datetime.now(UTC)
+    older = [name for name in than(wanted, made) if (now - made[name]).total_seconds() > SPARED_S]
+    gone = [name for name in older if docker.remove_image(name)]
+    docker.remove_nameless()
+    return gone
+
+
+def forget_folders(*wanted: Path) -> list[Path]:
+    """Remove folders beside those wanted that hold the same from other inputs, and were not asked for in an hour.
+
+    Returns those that went.
+    """
+    for folder in wanted:
+        if folder.is_dir():
+            os.utime(folder)  # its age is counted from when it was last asked for
+    gone = []
+    for parent in {folder.parent for folder in wanted}:
+        names = [folder.name for folder in wanted if folder.parent == parent]
+        for name in than(names, sorted(each.name for each in parent.glob("*"))):
+            if time.time() - (folder := parent / name).stat().st_mtime > SPARED_S:
+                shutil.rmtree(folder)
+                gone.append(folder)
+    return gone
+
+
+def sweep() -> None:
+    """Remove what builds that were killed left half done. For who holds the right to build: nobody else is at it."""
+    halves = [half for name in _BUILT_INTO for half in (paths.cache() / name).glob(_HALF)]
+    for left in (*halves, *(paths.cache() / "contexts").glob("*")):
+        shutil.rmtree(left)
+
+
+def _short(name: str) -> str:
+    """As Docker lists it: the registry of those that name none is left out."""
+    return name.removeprefix("docker.io/")
