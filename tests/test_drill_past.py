@@ -172,6 +172,7 @@ def test_a_damaged_repository_is_not_sound(run: Callable[..., Findings]) -> None
 def test_protection_that_takes_restore_points_with_it_is_noticed(run: Callable[..., Findings]) -> None:
     class Thorough(World):
         def unprotect(self, app: App) -> None:
+            super().unprotect(app)
             self.points.clear()
 
     fails(run(Thorough(), UNPROTECTED), "no restore point was touched")

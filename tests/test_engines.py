@@ -18,9 +18,19 @@ from clusters.versions import choose
 from fixtures import wait
 from fixtures.bucket import Bucket
 from fixtures.engines import App, Site, StorageClasses, Store, Wanted, volsync
+from fixtures.engines.reference import ReferenceEngine
 from fixtures.engines.registry import ENGINES, engine
 from fixtures.engines.static import StaticEngine
-from fixtures.kube import CLAIM, REPLICATION_DESTINATION, REPLICATION_SOURCE, SECRET, VOLUME, VOLUME_SNAPSHOT, Seen
+from fixtures.kube import (
+    CLAIM,
+    REPLICATION_DESTINATION,
+    REPLICATION_SOURCE,
+    SECRET,
+    VOLUME,
+    VOLUME_SNAPSHOT,
+    Change,
+    Seen,
+)
 from fixtures.repository import (
     Absent,
     Points,
@@ -182,6 +192,11 @@ def test_what_the_static_engine_declares_are_children_that_it_names(static: Stat
     image = "volsync-orders-x1-dst-dest-20251110210918"
     assert any(each.fits(VOLUME_SNAPSHOT, image) for each in children)
     assert not any(each.fits(VOLUME_SNAPSHOT, image + "-2") for each in children)
+
+
+def test_what_the_static_engine_says_that_it_declares_is_what_it_declares(static: StaticEngine, api: Api) -> None:
+    static.protect(APP)
+    assert {(kind.name, name) for kind, name in static.declared(APP)} == {(kind, name) for kind, _, name in api.stored}
 
 
 def test_removal_takes_everything_that_was_declared(static: StaticEngine, api: Api) -> None:
@@ -432,6 +447,56 @@ def test_a_successful_restore_of_nothing_names_no_restore_point_and_no_origin(ap
     restored(api, origin=None, log="No eligible snapshots found\n=== No data will be restored ===\n")
     found = volsync.evidence(api, "shop", "d", "c")  # type: ignore[arg-type]
     assert (found.populated_from, found.restored_point) == (None, None)
+
+
+class Passing(Api):
+    """A destination that has its image for one moment and is gone in the next, as its watch tells it.
+
+    Whatever claim is applied is stored as `apply_as` says, since somebody decides at admission.
+    """
+
+    apply_as: Object
+
+    def apply(self, body: Object) -> Object:
+        return super().apply(self.apply_as if body["kind"] == CLAIM.name else body)
+
+    def list_at(self, *_: object) -> tuple[list[Object], str]:
+        return [], "7"
+
+    def watch(self, *what: object, for_s: float) -> Any:
+        assert (*what, for_s) == (REPLICATION_DESTINATION, "shop", "7", wait.Waits.load().restore.deadline_s)
+        metadata = {"name": "d", "namespace": "shop"}
+        log = "restoring snapshot 3f8bd6c5 of [/data] at 2026-01-01 by root@volsync to ."
+        done = {"latestMoverStatus": {"logs": log}}
+        stages = [{}, done, {**done, "latestImage": {"name": "image-1"}}]
+        changes = [Change("MODIFIED", {"metadata": metadata, "status": status}) for status in stages]
+        other = Change("DELETED", {"metadata": {"name": "another", "namespace": "shop"}})
+        return Told([other, *changes, Change("DELETED", {"metadata": metadata})])
+
+
+class Told(list[Change]):
+    """What a watch tells."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_the_traces_of_a_restore_are_noted_however_soon_they_pass() -> None:
+    api = Passing()
+    created = {"name": "image-1", "namespace": "shop", "creationTimestamp": "2026-01-01T12:00:00Z"}
+    api.apply({"kind": VOLUME_SNAPSHOT.name, "metadata": created})
+    source = {"dataSourceRef": {"name": "d"}}
+    engine = ReferenceEngine(site(api))
+    body = {"kind": CLAIM.name, "metadata": {"name": APP.name, "namespace": "shop", "uid": "u"}, "spec": source}
+    api.apply_as = body
+    engine.protect(APP)
+    wait.eventually(
+        lambda: engine.evidence(APP, APP.name), lambda found: found.image is not None, expected="the image to be noted",
+        wait=wait.Waits.load().api,
+    )  # fmt: skip
+    found = engine.evidence(APP, APP.name)
+    assert (found.image, found.restored_point) == ("shop/image-1", "3f8bd6c5")
+    assert found.image_created_at == datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_where_nothing_is_there_no_trace_is_invented(api: Api) -> None:

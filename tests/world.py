@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002 - the stand-in has the signatures of what it stands in for, and needs less
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from fixtures import misleading
 from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FirstReading
 from fixtures.drill import Drill
-from fixtures.engines import NEWEST, App, Child, Store, Variant, Wanted, child
+from fixtures.engines import NEWEST, NO_TIER, Absence, App, Child, Store, Variant, Wanted, child
 from fixtures.entry import Space
 from fixtures.history import Evidence
-from fixtures.kube import CLAIM, NODE, VOLUME, KubeError, Seen, bytes_of
+from fixtures.kube import CLAIM, NODE, REPLICATION_SOURCE, VOLUME, KubeError, Seen, bytes_of
 from fixtures.ledger import Ledger
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Truth
 from fixtures.tree import Tree
@@ -27,12 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableSequence, Sequence
     from pathlib import Path
 
+    from fixtures.engines import Lies
     from fixtures.findings import Findings
+    from fixtures.kube import Kind
     from fixtures.scenario import Scenario
     from fixtures.workload import Generation
 
 NONCE = "nonce-of-this-run"
 EMPTY = Tree.of([])
+TIERS = {"hourly": ("0 * * * *", {"hourly": 24, "daily": 7}), "daily": ("0 2 * * *", {"daily": 14})}
 
 
 def run_in(folder: Path, world: World, scenario: Scenario) -> Findings:
@@ -50,6 +55,10 @@ class World:
 
     Backups and restores copy trees. The knobs make it lie: `restores` changes what a restore brings, `keeps` which
     restore points stay when the cluster or namespace is lost, `backs_up` whether a backup leaves a restore point.
+    `believes_emptiness` is whether a claim starts fresh where the store only looks empty, `believes_oddities` whether
+    one is made that asks for what nobody knows, and `reports` whether either is said of claims that are there.
+    `makes_children` is whether a claim gets its source each time, `children_go` whether that goes with it, and `owns`
+    whom of the claim's uid a new source names as its owner.
     """
 
     restores: Callable[[Tree], Tree] = lambda tree: tree
@@ -59,12 +68,23 @@ class World:
     loses_volumes: bool = True
     populates: bool = True
     answers: bool = True
+    believes_emptiness: bool = False
+    reports: bool = True
+    lost_sight: str = ""
+    believes_oddities: bool = False
+    odd: set[str] = field(default_factory=set)
+    aside: list[RestorePoint] = field(default_factory=list)
+    makes_children: bool = True
+    children_go: bool = True
+    owns: Callable[[str], str] = lambda uid: uid
+    sources: dict[str, Any] = field(default_factory=dict)
     points: list[RestorePoint] = field(default_factory=list)
     far: list[RestorePoint] = field(default_factory=list)
     content: dict[str, Tree] = field(default_factory=dict)
     claims: dict[str, Tree] = field(default_factory=dict)
     pending: dict[str, str] = field(default_factory=dict)
     uids: dict[str, str] = field(default_factory=dict)
+    lives: dict[str, int] = field(default_factory=dict)
     requested: dict[str, str] = field(default_factory=dict)
     spans: dict[str, str] = field(default_factory=dict)
     images: dict[str, tuple[str, str | None, datetime, str]] = field(default_factory=dict)
@@ -80,6 +100,7 @@ class World:
         self.kube = self.engine = self.cluster = self
         self.pods = Pods(self)
         self.waits = Waits.load(clock=SimpleNamespace(now_s=self._now_s, sleep=self._sleep))
+        self.installation = self
         self.name, self.variant = "stand-in", Variant.FAITHFUL
         self._passed_s = 0.0
 
@@ -127,6 +148,7 @@ class World:
     def _forget_everything(self) -> None:
         self.claims.clear()
         self.pending.clear()
+        self.sources.clear()
         self.images.clear()
         self.points = self.keeps(self.points)
         if self.loses_volumes:
@@ -144,11 +166,13 @@ class World:
             affinity = {"nodeSelectorTerms": [{"matchExpressions": [{"values": [self.node]}]}]}
             spec = {"nodeAffinity": {"required": affinity}, "csi": {"volumeHandle": name}}
             return {"metadata": {"name": name}, "spec": spec} if name in self.volumes else None
+        if kind == REPLICATION_SOURCE:
+            return self.sources.get(name)
         assert kind == CLAIM
         if name not in self.claims and name not in self.pending:
             return None
         requests = {"resources": {"requests": {"storage": self.requested[name]}}}
-        bound = {"volumeName": f"pv-{name}"} if name in self.claims else {}
+        bound = {"volumeName": self._volume_of(name)} if name in self.claims else {}
         status = {"phase": "Bound", "capacity": {"storage": self.requested[name]}} if bound else {"phase": "Pending"}
         return {"metadata": {"name": name, "uid": self.uids[name]}, "spec": {**bound, **requests}, "status": status}
 
@@ -165,9 +189,28 @@ class World:
             self.claims.pop(name, None)
             self.pending.pop(name, None)
             if self.loses_volumes:
-                self.volumes.discard(f"pv-{name}")
+                self.volumes.discard(self._volume_of(name))
+            self._delete_sources(name)
+
+    def _volume_of(self, claim: str) -> str:
+        life = self.lives.get(claim, 1)
+        return f"pv-{claim}" if life == 1 else f"pv-{claim}-{life}"
+
+    def _delete_sources(self, claim: str) -> None:
+        for name in [name for name in self.sources if name.startswith(f"{claim}-")]:
+            if not self.children_go:
+                continue
+            if self.sources[name]["metadata"]["finalizers"]:
+                self.sources[name]["metadata"]["deletionTimestamp"] = "now"
+            else:
+                del self.sources[name]
 
     def patch(self, kind: Any, name: str, namespace: str | None, changes: Any) -> None:
+        if kind == REPLICATION_SOURCE:
+            metadata = self.sources[name]["metadata"]
+            metadata["finalizers"] = changes["metadata"]["finalizers"]
+            if "deletionTimestamp" in metadata and not metadata["finalizers"]:
+                del self.sources[name]
         if kind == CLAIM:
             size = changes["spec"]["resources"]["requests"]["storage"]
             if bytes_of(size) < bytes_of(self.requested[name]):
@@ -177,28 +220,121 @@ class World:
     def list(self, kind: Any, namespace: str | None = None, *, labels: Any = None) -> Any:
         if kind == VOLUME and labels is None:
             return [self.get(VOLUME, name) for name in self.volumes]
+        if kind == REPLICATION_SOURCE:
+            return list(self.sources.values())
         if kind != CLAIM:
             return []
-        return [{"kind": "PersistentVolumeClaim", "metadata": {"name": name}} for name in self.claims | self.pending]
+        return [
+            {"kind": CLAIM.name, "metadata": {"name": name, "uid": self.uids.get(name, "-")}}
+            for name in self.claims | self.pending
+        ]
 
     def events(self, namespace: str) -> Any:
-        return [
+        reported = [
+            {"involvedObject": {"name": claim, "uid": self.uids[claim]}, "message": self.lost_sight}
+            for claim in self.claims
+            if self.lost_sight and self.reports
+        ]
+        reported += [
+            {"involvedObject": {"name": claim, "uid": self.uids[claim]}, "message": "there is no such tier"}
+            for claim in self.odd
+            if self.reports
+        ]
+        return reported + [
             {"involvedObject": {"name": f"vs-prime-{self.uids[claim]}"}, "message": message}
             for claim, message in self.pending.items()
         ]
+
+    # --- store and installation ---
+
+    def look_elsewhere(self, store: Store, lies: Lies) -> None:
+        missing = "there is no such bucket"
+        self.lost_sight = missing if lies.bucket == misleading.NOWHERE else "it may be the wrong bucket or prefix"
+
+    def set_right(self) -> None:
+        self.lost_sight = ""
+
+    def move_store(self, store: Store) -> None:
+        self.lost_sight = "the store did not answer"
+
+    def move_store_back(self, store: Store) -> bool:
+        return False
+
+    def tell_where(self, store: Store) -> None:
+        """It has no address here."""
+
+    def renew_access(self, store: Store) -> None:
+        self.lost_sight = ""
+
+    def stop_deciding(self, how: Absence) -> None:
+        self.lost_sight = "failed calling webhook" if how is Absence.STOPPED else "nobody has decided"
+
+    def bucket(self, store: Store, name: str | None = None) -> Any:
+        here, there = (self.aside, self.points) if name == misleading.ASIDE else (self.points, self.aside)
+        return SimpleNamespace(
+            exists=lambda: name == misleading.ASIDE,
+            ensure=lambda: None,
+            clear=lambda: None,
+            delete_prefix=lambda _: 0,
+            count=lambda _: len(here),
+            objects=lambda _: iter(here),
+            move_to=lambda _, prefix: self._move(here, there, prefix),
+        )
+
+    def _move(self, here: MutableSequence[RestorePoint], there: MutableSequence[RestorePoint], prefix: str) -> int:
+        count = len(here)
+        there[:] = [*there, *here]
+        here[:] = []
+        if there is self.aside:
+            whole = "it may be the wrong bucket or prefix"
+            self.lost_sight = f"the claim has had restore points in this store: {prefix}" if prefix else whole
+        return count
 
     # --- engine ---
 
     def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
         if not self.answers:
             raise KubeError("apply", "claim", 500, "InternalError", "the API server is ill")
+        if app.tier not in {*TIERS, NO_TIER}:
+            if app.name not in self.claims and not self.believes_oddities:
+                raise KubeError("apply", "claim", 403, "Forbidden", "there is no such tier")
+            self.odd.add(app.name)
+            return
+        self.odd.discard(app.name)
+        if self.lost_sight and not self.believes_emptiness and app.name not in self.claims:
+            raise KubeError("apply", "claim", 503, "ServiceUnavailable", f"nobody can say: {self.lost_sight}")
         if app.name in self.claims:
             self.requested[app.name] = app.capacity
         else:
             self._fill(app.name, app.capacity, wanted)
+        if app.tier == NO_TIER:
+            self._delete_sources(app.name)
+        else:
+            self._make_source(app.name)
+            self._schedule(app)
+
+    def _schedule(self, app: App) -> None:
+        schedule, retain = TIERS[app.tier]
+        for name, source in self.sources.items():
+            if name.startswith(f"{app.name}-"):
+                source["spec"] = {"trigger": {"schedule": schedule}, "restic": {"retain": retain}}
+
+    def _make_source(self, claim: str) -> None:
+        if not self.makes_children or any(name.startswith(f"{claim}-") and self._lives(name) for name in self.sources):
+            return
+        name = f"{claim}-{uuid4().hex[:8]}-src"
+        owner = {"kind": CLAIM.name, "name": claim, "uid": self.owns(self.uids[claim])}
+        metadata = {"name": name, "uid": str(uuid4()), "ownerReferences": [owner], "finalizers": []}
+        self.sources[name] = {"kind": REPLICATION_SOURCE.name, "metadata": metadata}
+
+    def _lives(self, source: str) -> bool:
+        return "deletionTimestamp" not in self.sources[source]["metadata"]
+
+    def declared(self, app: App) -> tuple[tuple[Kind, str], ...]:
+        return ((CLAIM, app.name),)
 
     def _fill(self, claim: str, capacity: str = "1Gi", wanted: Wanted = NEWEST) -> None:
-        points = self._points_in(wanted.store)
+        points = [] if self.lost_sight else self._points_in(wanted.store)
         if claim not in self.images:  # a destination restores once
             as_of = wanted.as_of
             eligible = [point for point in points if as_of is None or point.taken_at.replace(microsecond=0) <= as_of]
@@ -212,10 +348,13 @@ class World:
             return
         self.spans[claim] = capacity
         self.claims[claim] = self.restores(self.content[point]) if point else EMPTY
-        self.volumes.add(f"pv-{claim}")
+        self.lives[claim] = self.lives.get(claim, 0) + 1
+        self.volumes.add(self._volume_of(claim))
         self.node = max(self.ready)
         if self.store is not None:
-            (self.store / "csi" / "nodes" / self.node / "vols" / f"pv-{claim}").mkdir(parents=True, exist_ok=True)
+            (self.store / "csi" / "nodes" / self.node / "vols" / self._volume_of(claim)).mkdir(
+                parents=True, exist_ok=True
+            )
         if self.poisons and self.age > 1:
             self._point(EMPTY)
 
@@ -255,7 +394,8 @@ class World:
         self.protect(app, wanted)
 
     def unprotect(self, app: App) -> None:
-        """Claims are all there is in this world."""
+        self.odd.discard(app.name)
+        self._delete_sources(app.name)
 
     def evidence(self, app: App, claim: str) -> Evidence:
         image, point, created_at, _ = self.images[claim]
@@ -270,6 +410,7 @@ class World:
             age=lambda by: self._age(store, by),
             copy_of=lambda point, times: self._copy(store, point, times),
             create=lambda: None,
+            prefix=lambda: "d/orders/",
             damage=lambda: self.damage,
             leave_files=self._leave_files,
         )
@@ -303,7 +444,8 @@ class World:
         return Retention(hourly=24, daily=7)
 
     def children(self, app: App) -> tuple[Child, ...]:
-        return (child(CLAIM, app.name),)
+        source = re.compile(rf"{app.name}-[0-9a-f]{{8}}-src")
+        return child(CLAIM, app.name), Child(REPLICATION_SOURCE, source)
 
     # --- pods ---
 

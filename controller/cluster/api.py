@@ -29,13 +29,11 @@ _SILENCE_S: Final = 150.0
 # Several lists are read at once when a process starts, and a page is held as a whole: larger ones cost memory for good.
 _PAGE: Final = 200
 _LINE_BYTES_MAX: Final = 8 * 1024 * 1024  # one event of a watch; an object has at most 3 MiB
-_METADATA_ONLY: Final = {
-    False: "application/json",
-    True: (
-        "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
-        "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-    ),
-}
+_WHOLE: Final = "application/json"
+# For objects without spec and status. A watch sends single objects: asked for lists first, the API server ends it at
+# the first event, without a word and without that event (seen with Kubernetes 1.36.3).
+_METADATA_OF_A_LIST: Final = f"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_WHOLE}"
+_METADATA_OF_EACH: Final = f"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_WHOLE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,8 @@ class Api:
         params = {"limit": str(_PAGE), **({"labelSelector": selector} if selector else {})}
         params |= {"fieldSelector": fields} if fields else {}
         while True:
-            found = await self._ask("GET", path, params=params, metadata_only=metadata_only)
+            accept = _METADATA_OF_A_LIST if metadata_only else _WHOLE
+            found = await self._ask("GET", path, params=params, accept=accept)
             metadata = found["metadata"]
             yield Page(tuple(found.get("items") or ()), metadata["resourceVersion"])
             if not metadata.get("continue"):
@@ -170,7 +169,8 @@ class Api:
         params = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
         params |= {"timeoutSeconds": str(_WATCH_S), **({"labelSelector": selector} if selector else {})}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
-        async with self._request("GET", path, params=params, metadata_only=metadata_only, timeout=timeout) as answer:
+        accept = _METADATA_OF_EACH if metadata_only else _WHOLE
+        async with self._request("GET", path, params=params, accept=accept, timeout=timeout) as answer:
             async for line in answer.content:
                 event = _decoded(line, f"watch {path}")
                 if event["type"] == "ERROR":
@@ -186,11 +186,9 @@ class Api:
         params: Mapping[str, str] | None = None,
         body: Object | None = None,
         content_type: str = "application/json",
-        metadata_only: bool = False,
+        accept: str = _WHOLE,
     ) -> Object:
-        asked = self._request(
-            verb, path, params=params, body=body, content_type=content_type, metadata_only=metadata_only
-        )
+        asked = self._request(verb, path, params=params, body=body, content_type=content_type, accept=accept)
         async with asked as answer:
             return _decoded(await answer.read(), f"{verb} {path}")
 
@@ -203,11 +201,11 @@ class Api:
         params: Mapping[str, str] | None = None,
         body: Object | None = None,
         content_type: str = "application/json",
-        metadata_only: bool = False,
+        accept: str = _WHOLE,
         timeout: aiohttp.ClientTimeout | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         what = f"{verb} {path}"
-        headers = {"Accept": _METADATA_ONLY[metadata_only]}
+        headers = {"Accept": accept}
         if token := self._connection.token.current():
             headers["Authorization"] = f"Bearer {token}"
         if body is not None:

@@ -84,6 +84,8 @@ async def follow(api: Api, watched: Watched, follower: Follower, seen: asyncio.E
                     follower.drop(body)
             if time.monotonic() - began_s > 1:
                 continue
+            # Nobody else would notice: what is watched seems never to change.
+            _LOG.warning("the watch of %s was ended at once", watched.path)
         except ApiError as error:
             if error.status == _GONE:
                 version = None

@@ -458,13 +458,17 @@ class Seen:
         self.told.set()
 
 
-def followed(server: ApiServer, steps: Callable[[Seen, asyncio.Event], Awaitable[None]]) -> Seen:
-    """Follow all claims while these steps are taken."""
+def followed(
+    server: ApiServer,
+    steps: Callable[[Seen, asyncio.Event], Awaitable[None]],
+    watched: Watched = Watched(CLAIMS.path()),  # noqa: B008 - it is frozen
+) -> Seen:
+    """Follow what is watched while these steps are taken."""
     seen = Seen()
 
     async def asked(api: Api) -> None:
         listed = asyncio.Event()
-        task = asyncio.create_task(follow(api, Watched(CLAIMS.path()), seen, listed))
+        task = asyncio.create_task(follow(api, watched, seen, listed))
         async with asyncio.timeout(60):
             await steps(seen, listed)
         task.cancel()
@@ -517,6 +521,35 @@ def test_after_a_version_that_is_too_old_everything_is_listed_again(how: str) ->
         await until(seen, lambda: not seen.there)
 
     followed(server, steps)
+
+
+@pytest.mark.parametrize("metadata_only", [False, True])
+def test_what_changes_while_it_is_followed_is_seen_whether_whole_or_not(*, metadata_only: bool) -> None:
+    server = ApiServer()
+    watched = Watched(CHILDREN[Kind.SNAPSHOT].path(), metadata_only=metadata_only)
+
+    async def steps(seen: Seen, listed: asyncio.Event) -> None:
+        await listed.wait()
+        await until(seen, lambda: bool(server.watches))
+        server.put(CHILDREN[Kind.SNAPSHOT].path("shop", "a"), {"metadata": {"namespace": "shop"}}, "ADDED")
+        await until(seen, lambda: set(seen.there) == {"a"})
+        server.remove(CHILDREN[Kind.SNAPSHOT].path("shop", "a"))
+        await until(seen, lambda: not seen.there)
+
+    followed(server, steps, watched)
+
+
+def test_a_watch_that_is_ended_at_once_is_complained_of(caplog: pytest.LogCaptureFixture) -> None:
+    server = ApiServer()
+
+    async def steps(seen: Seen, listed: asyncio.Event) -> None:
+        await listed.wait()
+        await until(seen, lambda: bool(server.watches))
+        server.watches[0].put_nowait(None)
+        await until(seen, lambda: bool(caplog.messages))
+
+    followed(server, steps)
+    assert caplog.messages == [f"the watch of {CLAIMS.path()} was ended at once"]
 
 
 def test_a_watch_that_breaks_off_goes_on_where_it_was() -> None:

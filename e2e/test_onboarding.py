@@ -1,0 +1,90 @@
+"""SC-18: how apps come to be protected: late, otherwise than before, by mistake, and under names of any length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.engines import NO_TIER
+from fixtures.oracle import Verdict
+from fixtures.scenario import (
+    AppFinds,
+    BackUp,
+    Cast,
+    ChildrenAreExact,
+    Declare,
+    DeclareIsHeld,
+    HistoryIsKept,
+    NothingToRestore,
+    RemoveApp,
+    Scenario,
+    Write,
+)
+from fixtures.steps import AskOddly, NothingProtects, Reschedule, Unprotect
+from fixtures.workload import Workload
+
+if TYPE_CHECKING:
+    from fixtures.drill import Drill
+
+SMALL = Workload(files=60, large_files=1, large_file_size_bytes=256 * 1024)
+
+# No backup is made while another tier is in force: the ledger knows one rule of retention for a drill.
+LABELLED_LATE = Scenario(
+    id="SC-18",
+    name="onboarding: labelled late, relabelled, mislabelled, unlabelled",
+    given=(
+        Declare(tier=NO_TIER),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        Write(generation=1),
+        *(NothingProtects(), NothingToRestore()),
+    ),
+    when=(
+        *(Declare(tier="hourly"), BackUp(), ChildrenAreExact()),
+        *(Reschedule("daily"), ChildrenAreExact()),
+        AskOddly("weekly", because="there is no such tier"),
+        *(Unprotect(), NothingProtects()),
+        Declare(tier="hourly"),
+    ),
+    then=(
+        *(Write(generation=2), BackUp(), ChildrenAreExact()),
+        RemoveApp(),
+        DeclareIsHeld(tier="weekly", because="there is no such tier"),
+        Declare(),
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+    ),
+)
+
+LONG_NAMES = Scenario(
+    id="SC-18",
+    name="onboarding: long names that differ at their ends",
+    cast=Cast(apps=2, long_names=True),
+    data=SMALL,
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        ChildrenAreExact(),
+    ),
+    when=(RemoveApp(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        *(Write(generation=2), BackUp()),
+        HistoryIsKept(),
+    ),
+)
+
+
+@pytest.mark.scenario(LABELLED_LATE)
+@pytest.mark.thorough
+def test_an_app_is_backed_up_from_when_it_asks_and_as_it_asks_and_an_odd_wish_is_told(drill: Drill) -> None:
+    findings = drill.run(LABELLED_LATE)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(LONG_NAMES)
+@pytest.mark.thorough
+def test_apps_whose_long_names_differ_at_their_ends_get_their_own_data(drill: Drill) -> None:
+    findings = drill.run(LONG_NAMES)
+    assert findings.passed, findings.report()
