@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -10,41 +9,23 @@ import pytest
 
 from controller import contract
 from controller.contract import Reason
-from e2e.test_operations import NAME, Desk
+from e2e.desk import NAME
 from fixtures.components.snapshot_controller import COMPONENT as SNAPSHOT_CONTROLLER
 from fixtures.engines import DRILL_LABEL
-from fixtures.engines.reference import PROTECTED, ReferenceEngine
-from fixtures.kube import CLAIM, DEPLOYMENT, NAMESPACE, STORAGE_CLASS, KubeError, condition
+from fixtures.engines.reference import PROTECTED
+from fixtures.kube import CLAIM, DEPLOYMENT, STORAGE_CLASS, KubeError, condition
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from e2e.desk import Desk
     from fixtures.ground import Ground
     from fixtures.kube import Object
 
 NOT_NOW: Final = 409
 # The CSI driver of the tests takes none: what a class asks of it so is refused at each try.
 UNKNOWN_PARAMETER: Final = {"replicas": "3"}
-
-
-@pytest.fixture
-def desk(ground: Ground, tmp_path: Path) -> Iterator[Desk]:
-    """With a namespace of its own."""
-    if ground.engine.name != ReferenceEngine.name:
-        pytest.skip(f"engine {ground.engine.name} has no controller of ours")
-    ground.engine.install()
-    name = f"drill-{secrets.token_hex(3)}"
-    metadata = {
-        "name": name,
-        "labels": {DRILL_LABEL: name},
-        "annotations": {"volsync.backube/privileged-movers": "true"},
-    }
-    ground.kube.apply({"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.name, "metadata": metadata})
-    yield Desk(ground, name, tmp_path)
-    ground.kube.delete(NAMESPACE, name)
-    ground.await_gone(name)
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""Somebody who works on one claim of the reference controller by hand: what they type, and what they look at."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import yaml
+
+from controller import contract
+from fixtures.components import controller
+from fixtures.engines import IMAGE
+from fixtures.engines.reference import PROTECTED
+from fixtures.kube import CLAIM, POD, condition, is_true
+from fixtures.wait import eventually
+
+if TYPE_CHECKING:
+    from fixtures.ground import Ground
+    from fixtures.kube import Object
+
+ROOT: Final = Path(__file__).parent.parent
+NAME: Final = "orders"
+OPERATION_DEADLINE_S: Final = 600.0
+
+
+class Desk:
+    """Where somebody sits who may do everything in one namespace, and types."""
+
+    def __init__(self, ground: Ground, namespace: str, folder: Path) -> None:
+        self.ground = ground
+        self.namespace = namespace
+        self._folder = folder
+        self._file = folder / "configuration.yaml"
+        self._file.write_text(yaml.safe_dump(controller.settings_from_outside(ground.kube)))
+
+    def types(self, operation: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What an operation on the claim said, and how it ended."""
+        restic = self.ground.stack.images.binary("restic").parent
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(self.ground.cluster.kubeconfig),
+            "PATH": f"{restic}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+        }
+        words = [sys.executable, "-m", "controller", "--configuration", str(self._file), operation, *arguments]
+        return subprocess.run(
+            words,
+            cwd=self._folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=OPERATION_DEADLINE_S,
+            check=False,
+        )
+
+    def done(self, operation: str, *arguments: str) -> str:
+        """What it said, having ended well."""
+        ended = self.types(operation, *arguments)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def refused(self, operation: str, *arguments: str) -> str:
+        """Why it was refused, in one message."""
+        ended = self.types(operation, *arguments)
+        assert ended.returncode == 2, ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
+        return ended.stderr
+
+    @property
+    def claim(self) -> Object:
+        """As it is now."""
+        found = self.ground.kube.get(CLAIM, NAME, self.namespace)
+        assert found is not None
+        return found
+
+    def apply_claim(self) -> None:
+        """A claim with the label, and nothing else."""
+        self.ground.kube.apply(
+            {
+                "apiVersion": CLAIM.api_version,
+                "kind": CLAIM.name,
+                "metadata": {"name": NAME, "namespace": self.namespace, "labels": {contract.TIER_LABEL: "hourly"}},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "storageClassName": self.ground.classes.block,
+                    "resources": {"requests": {"storage": "96Mi"}},
+                },
+            }
+        )
+
+    def start_app(self) -> None:
+        """A pod with the claim, running."""
+        self.ground.kube.apply(
+            {
+                "apiVersion": POD.api_version,
+                "kind": POD.name,
+                "metadata": {"name": NAME, "namespace": self.namespace},
+                "spec": {
+                    "terminationGracePeriodSeconds": 0,
+                    "containers": [
+                        {
+                            "name": NAME,
+                            "image": IMAGE,
+                            "imagePullPolicy": "IfNotPresent",
+                            "command": ["/bin/sleep", "infinity"],
+                            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+                        }
+                    ],
+                    "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": NAME}}],
+                },
+            }
+        )
+        eventually(
+            lambda: self.ground.kube.get(POD, NAME, self.namespace),
+            lambda pod: pod is not None and is_true(pod, "Ready"),
+            expected="the app runs with its volume",
+            wait=self.ground.waits.restore,
+        )
+
+    def stop_app(self) -> None:
+        """And wait until it is gone."""
+        self.ground.kube.delete(POD, NAME, self.namespace)
+        eventually(
+            lambda: self.ground.kube.get(POD, NAME, self.namespace),
+            lambda found: found is None,
+            expected="the app is gone",
+            wait=self.ground.waits.gone,
+        )
+
+    def shell(self, line: str) -> str:
+        """What a command in the app says."""
+        command = ["/bin/bash", "-c", line]
+        ended = self.ground.kube.exec(NAME, self.namespace, command, container=NAME, deadline_s=60)
+        assert ended.exit_code == 0, ended.stderr
+        return ended.stdout.decode().strip()
+
+    def await_protected(self) -> None:
+        """Until the controller says so; nothing is judged by it."""
+        eventually(
+            lambda: self.claim,
+            lambda claim: (told := condition(claim, PROTECTED)) is not None and told["status"] == "True",
+            expected="the claim is protected",
+            wait=self.ground.waits.restore,
+        )
