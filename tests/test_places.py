@@ -10,7 +10,7 @@ import pytest
 
 from clusters.problem import Problem
 from fixtures import ground as ground_module
-from fixtures import places
+from fixtures import misleading, places
 from fixtures.bucket import StoredObject
 from fixtures.engines import DRILL_LABEL, App
 from fixtures.ground import Ground
@@ -141,11 +141,14 @@ def test_on_a_cluster_of_ours_leftovers_are_swept_also_where_only_the_stores_rem
     stores: dict[str, set[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ground_module.Ground, "await_gone", lambda _self, _namespace: None)
+    put_right: list[Ground] = []
+    monkeypatch.setattr(misleading, "put_right", put_right.append)
     stores["local"] |= {MARK, "drill-old/orders/config", ".firedrill/known/drill-older/orders/5", "films/index"}
     (tmp_path / "share" / "drill-oldest").mkdir(parents=True)
     api = Api(drill_1a="drill-1a", kube_system="")
     it = ground_on(api, tmp_path)
     assert it.remove_leftovers() == ["drill-1a", "drill-old", "drill-older", "drill-oldest"]
+    assert put_right == [it]
     assert stores["local"] == {MARK, "films/index"}
     assert api.namespaces == {"kube-system": ""}
     assert it.remove_leftovers() == []
