@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from fixtures.bench import overheads
+from clusters import paths
+from fixtures.bench import FIVE_SCENARIOS, overheads
 from fixtures.report import write_result, write_run
 from tests.test_report import RESULT, RUN
 
@@ -29,3 +31,10 @@ def test_the_share_of_each_drill_is_told_and_runs_of_before_are_left_out(tmp_pat
         "static, SC-01 fresh": 0.25,
         "static, SC-02 rebuild namespace destroyed": 0.051,
     }
+
+
+def test_each_drill_of_the_bench_is_one_of_the_scenarios() -> None:
+    for node_id in FIVE_SCENARIOS:
+        file, _, test = node_id.partition("::")
+        module = ast.parse((paths.REPOSITORY / file).read_text())
+        assert test in [each.name for each in module.body if isinstance(each, ast.FunctionDef)]
