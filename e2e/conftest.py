@@ -10,7 +10,7 @@ import pytest
 from e2e.desk import Desk
 from fixtures.engines import DRILL_LABEL
 from fixtures.engines.reference import ReferenceEngine
-from fixtures.kube import NAMESPACE
+from fixtures.kube.kinds import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,12 +14,13 @@ from controller import contract
 from fixtures.components import controller
 from fixtures.engines import IMAGE
 from fixtures.engines.reference import PROTECTED
-from fixtures.kube import CLAIM, POD, condition, is_true
+from fixtures.kube.kinds import CLAIM, POD
+from fixtures.kube.objects import condition, is_true
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
     from fixtures.ground import Ground
-    from fixtures.kube import Object
+    from fixtures.kube.objects import Object
 
 ROOT: Final = Path(__file__).parent.parent
 NAME: Final = "orders"

@@ -13,7 +13,9 @@ from e2e.desk import NAME
 from fixtures.components.snapshot_controller import COMPONENT as SNAPSHOT_CONTROLLER
 from fixtures.engines import DRILL_LABEL
 from fixtures.engines.reference import PROTECTED
-from fixtures.kube import CLAIM, DEPLOYMENT, STORAGE_CLASS, KubeError, condition
+from fixtures.kube.errors import KubeError
+from fixtures.kube.kinds import CLAIM, DEPLOYMENT, STORAGE_CLASS
+from fixtures.kube.objects import condition
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from e2e.desk import Desk
     from fixtures.ground import Ground
-    from fixtures.kube import Object
+    from fixtures.kube.objects import Object
 
 NOT_NOW: Final = 409
 # The CSI driver of the tests takes none: what a class asks of it so is refused at each try.

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from fixtures.components import controller
-from fixtures.kube import DEPLOYMENT, POD
+from fixtures.kube.kinds import DEPLOYMENT, POD
 from fixtures.oracle import Verdict
 from fixtures.scenario import AppFinds, BackUp, Declare, HistoryIsKept, LoseNamespace, Scenario, Write
 from fixtures.wait import eventually

@@ -16,14 +16,16 @@ from controller import contract
 from fixtures.components import controller
 from fixtures.engines import DRILL_LABEL
 from fixtures.engines.reference import ReferenceEngine
-from fixtures.kube import CLAIM, DEPLOYMENT, NAMESPACE, POD, KubeError, Right
+from fixtures.kube.client import Right
+from fixtures.kube.errors import KubeError
+from fixtures.kube.kinds import CLAIM, DEPLOYMENT, NAMESPACE, POD
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fixtures.ground import Ground
-    from fixtures.kube import Object
+    from fixtures.kube.objects import Object
 
 MUTATING = ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration")
 VALIDATING = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration")

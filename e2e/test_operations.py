@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.desk import NAME
-from fixtures.kube import CLAIM, REPLICATION_SOURCE
+from fixtures.kube.kinds import CLAIM, REPLICATION_SOURCE
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from clusters.images.recipes import volsync_module
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fixtures.kube import Object
+    from fixtures.kube.objects import Object
 
 _TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
 

@@ -14,7 +14,8 @@ from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FIRST_DATABASE, READER, AppPods
 from fixtures.engines import App, volsync
 from fixtures.entry import Header, lines_of
-from fixtures.kube import CLAIM, DEPLOYMENT, Executed
+from fixtures.kube.execution import Executed
+from fixtures.kube.kinds import CLAIM, DEPLOYMENT
 from fixtures.wait import Expired, Waits
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from e2e.test_offsite import LOCAL_REPOSITORY_LOST
 from e2e.test_readd import APP_REMOVED, CLAIM_LOST_BESIDE_ITS_DESTINATION
 from e2e.test_resize import GROWS_IN_PLACE, RETURNS_LARGER, RETURNS_SMALLER, SHRINKS_IN_PLACE
 from fixtures.engines import NEWEST, App, Store, Wanted
-from fixtures.kube import KubeError
+from fixtures.kube.errors import KubeError
 from fixtures.oracle import Verdict
 from fixtures.rejudge import rejudge
 from fixtures.report import Outcome

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fixtures.app import FirstReading
     from fixtures.engines import App
     from fixtures.findings import Findings
-    from fixtures.kube import Seen
+    from fixtures.kube.objects import Seen
     from fixtures.scenario import Scenario
 
 SCENARIOS = (NODE_STOPPED, NODE_RETURNED, NODE_LOST)

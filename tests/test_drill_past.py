@@ -18,7 +18,7 @@ from e2e.test_rebuild import LOST_TWICE
 from e2e.test_resize import DATA_DO_NOT_FIT, SHRUNK
 from e2e.test_retention import MANY_BACKUPS
 from fixtures.engines import NEWEST, App, Store, Wanted
-from fixtures.kube import KubeError
+from fixtures.kube.errors import KubeError
 from fixtures.report import Outcome
 from tests.world import World, run_in
 

@@ -10,7 +10,7 @@ import pytest
 
 from e2e.test_return import BESIDE_ITS_CHILDREN, WITHIN_A_SECOND
 from fixtures import returning
-from fixtures.kube import CLAIM
+from fixtures.kube.kinds import CLAIM
 from fixtures.report import Outcome
 from tests.world import World, run_in
 

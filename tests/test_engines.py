@@ -21,16 +21,9 @@ from fixtures.engines import App, Site, StorageClasses, Store, Wanted, volsync
 from fixtures.engines.reference import ReferenceEngine
 from fixtures.engines.registry import ENGINES, engine
 from fixtures.engines.static import StaticEngine
-from fixtures.kube import (
-    CLAIM,
-    REPLICATION_DESTINATION,
-    REPLICATION_SOURCE,
-    SECRET,
-    VOLUME,
-    VOLUME_SNAPSHOT,
-    Change,
-    Seen,
-)
+from fixtures.kube.kinds import CLAIM, REPLICATION_DESTINATION, REPLICATION_SOURCE, SECRET, VOLUME, VOLUME_SNAPSHOT
+from fixtures.kube.objects import Seen
+from fixtures.kube.watching import Change
 from fixtures.repository import (
     Absent,
     Points,
@@ -48,7 +41,8 @@ from tests import crds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fixtures.kube import Kind, Object
+    from fixtures.kube.kinds import Kind
+    from fixtures.kube.objects import Object
 
 APP = App(name="orders-x1", namespace="shop", drill="d1", repository_password="not-for-logs")  # noqa: S106
 

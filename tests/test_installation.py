@@ -14,13 +14,13 @@ import yaml
 from fixtures.components import controller
 from fixtures.engines import Absence, Lies, Store
 from fixtures.engines.installation import ReferenceInstallation
-from fixtures.kube import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kind
+from fixtures.kube.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kind
 from tests.test_engines import Address, Api, site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fixtures.kube import Object
+    from fixtures.kube.objects import Object
 
 PLACE = controller.NAMESPACE
 FILE = {"stores": {"local": {"bucket": "volsync", "prefix": ""}, "remote": {"bucket": "far"}}}

@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clusters.problem import Problem
-from fixtures.kube import (
-    CLAIM,
-    KNOWN_KINDS,
-    POD,
-    VOLUME,
-    ExecError,
-    Kube,
-    KubeError,
-    UnreachableError,
-    describe,
-    is_true,
-)
+from fixtures.kube.client import Kube
+from fixtures.kube.errors import ExecError, KubeError, UnreachableError
+from fixtures.kube.kinds import CLAIM, KNOWN_KINDS, POD, VOLUME
+from fixtures.kube.objects import describe, is_true
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -245,7 +237,7 @@ class Stream:
 @pytest.fixture
 def exec_through(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(stream: Stream, stdin: bytes | None, deadline_s: float = 5) -> Any:
-        monkeypatch.setattr("fixtures.kube.ws_client.websocket_call", lambda *_, **__: stream)
+        monkeypatch.setattr("fixtures.kube.execution.ws_client.websocket_call", lambda *_, **__: stream)
         return kube.exec("orders", "shop", ["cat"], container="app", stdin=stdin, deadline_s=deadline_s)
 
     return run

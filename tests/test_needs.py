@@ -14,7 +14,7 @@ from fixtures import needs
 from fixtures.bucket import BucketError
 from fixtures.components.minio import Store
 from fixtures.engines import StorageClasses
-from fixtures.kube import CRD, SNAPSHOT_CLASS, STORAGE_CLASS
+from fixtures.kube.kinds import CRD, SNAPSHOT_CLASS, STORAGE_CLASS
 from fixtures.stack import Stack
 from fixtures.theirs import Theirs
 from fixtures.wait import Waits

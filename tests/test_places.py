@@ -14,7 +14,7 @@ from fixtures import misleading, places
 from fixtures.bucket import StoredObject
 from fixtures.engines import DRILL_LABEL, App
 from fixtures.ground import Ground
-from fixtures.kube import NAMESPACE
+from fixtures.kube.kinds import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fixtures.engines import volsync
-from fixtures.kube import CLAIM, VOLUME
+from fixtures.kube.kinds import CLAIM, VOLUME
 
 
 class Api:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.kube import CLAIM, KubeError
+from fixtures.kube.errors import KubeError
+from fixtures.kube.kinds import CLAIM
 from fixtures.removal import HELD_S, SOURCE_FINALIZER, let_go
 from tests.scene import at
 

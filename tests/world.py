@@ -18,7 +18,9 @@ from fixtures.drill import Drill
 from fixtures.engines import NEWEST, NO_TIER, Absence, App, Child, Store, Variant, Wanted, child
 from fixtures.entry import Space
 from fixtures.history import Evidence
-from fixtures.kube import CLAIM, NODE, REPLICATION_SOURCE, VOLUME, KubeError, Seen, bytes_of
+from fixtures.kube.errors import KubeError
+from fixtures.kube.kinds import CLAIM, NODE, REPLICATION_SOURCE, VOLUME
+from fixtures.kube.objects import Seen, bytes_of
 from fixtures.ledger import Ledger
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Truth
 from fixtures.tree import Tree
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from fixtures.engines import Lies
     from fixtures.findings import Findings
-    from fixtures.kube import Kind
+    from fixtures.kube.kinds import Kind
     from fixtures.scenario import Scenario
     from fixtures.workload import Generation
 

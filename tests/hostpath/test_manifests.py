@@ -13,7 +13,7 @@ from fixtures.components.hostpath import manifests
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fixtures.kube import Object
+    from fixtures.kube.objects import Object
 
 SIDECARS = {name: f"registry/{name}:v1" for name in (manifests.PROVISIONER, manifests.SNAPSHOTTER, manifests.RESIZER)}
 OBJECTS = manifests.objects(image="driver:v1", sidecars=SIDECARS, nodes=["worker", "worker2"])

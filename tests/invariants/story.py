@@ -24,7 +24,7 @@ from fixtures.history import (
 )
 from fixtures.invariants.load import limits_of
 from fixtures.invariants.rules import rule
-from fixtures.kube import CLAIM, JOB, POD, REPLICATION_SOURCE, VOLUME, VOLUME_SNAPSHOT
+from fixtures.kube.kinds import CLAIM, JOB, POD, REPLICATION_SOURCE, VOLUME, VOLUME_SNAPSHOT
 from fixtures.sightings import (
     Counted,
     Kept,

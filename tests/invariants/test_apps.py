@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from fixtures.history import BackedUp, Destroyed, Event, Evidence, FirstRun, Observed, Restored, Wrote
 from fixtures.invariants import Invariant, Standing
 from fixtures.invariants.rules import rule
-from fixtures.kube import CLAIM, REPLICATION_SOURCE
+from fixtures.kube.kinds import CLAIM, REPLICATION_SOURCE
 from fixtures.sightings import Known, Promised, Sighted, StepState, StoreSeen, Turn
 from tests.invariants.story import BESIDE, POINTS, TREES, VOLUME_NAME, Story, at, good, manifest, seen, step
 

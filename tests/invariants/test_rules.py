@@ -11,7 +11,7 @@ from fixtures.history import BackedUp, BackupState, Destroyed, Evidence, Observe
 from fixtures.invariants import TITLES, Invariant, Standing
 from fixtures.invariants.load import limits_of
 from fixtures.invariants.rules import RULES, breaches, not_shown, rule
-from fixtures.kube import (
+from fixtures.kube.kinds import (
     CLAIM,
     EVENT,
     JOB,

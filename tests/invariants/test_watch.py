@@ -17,7 +17,9 @@ from fixtures.invariants.facts import facts_of
 from fixtures.invariants.notebook import Notebook
 from fixtures.invariants.storelook import StoreLook
 from fixtures.invariants.watch import Monitors
-from fixtures.kube import CLAIM, EVENT, JOB, POD, VOLUME, Change, KubeError
+from fixtures.kube.errors import KubeError
+from fixtures.kube.kinds import CLAIM, EVENT, JOB, POD, VOLUME
+from fixtures.kube.watching import Change
 from fixtures.ledger import Ledger
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Unknown
 from fixtures.sightings import (
