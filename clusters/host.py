@@ -21,6 +21,8 @@ from clusters.problem import Problem
 PACKAGES = ("docker.io", "iptables", "jq")
 TOOLS = {"debootstrap": "debootstrap", "jq": "jq", "xfsprogs": "mkfs.xfs"}
 """Debian packages beside Docker, each with a program by which its presence is seen."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""Programs that show the report in a test; any of them does."""
 DISK_PEAK_BYTES = 25 * 2**30
 DISK_REST_BYTES = 8 * 2**30
 INOTIFY = {"fs/inotify/max_user_instances": 1024, "fs/inotify/max_user_watches": 524_288}
@@ -46,6 +48,12 @@ def install_tools() -> None:
     absent = tuple(package for package, program in TOOLS.items() if shutil.which(program) is None)
     if absent and os.geteuid() == 0 and is_debian():
         install(absent)
+
+
+def install_browser() -> None:
+    """Install Chromium where no browser is and that is possible: for root on Debian. Ubuntu has it as a snap alone."""
+    if not any(map(shutil.which, BROWSERS)) and os.geteuid() == 0 and is_debian(but_not="ubuntu"):
+        install(("chromium",))
 
 
 def require_disk(bytes_needed: int, *, why: str) -> None:
@@ -178,11 +186,11 @@ def _raise_inotify() -> None:
             file.write_text(str(wanted))
 
 
-def is_debian() -> bool:
+def is_debian(*, but_not: str | None = None) -> bool:
     """Whether the machine is one on which Debian packages can be had."""
     release = Path("/etc/os-release")
-    text = release.read_text() if release.exists() else ""
-    return any(line in {"ID=debian", "ID=ubuntu", "ID_LIKE=debian"} for line in text.splitlines())
+    lines = release.read_text().splitlines() if release.exists() else []
+    return f"ID={but_not}" not in lines and any(line in {"ID=debian", "ID=ubuntu", "ID_LIKE=debian"} for line in lines)
 
 
 def _existing(folder: Path) -> Path:

@@ -127,6 +127,19 @@ def test_docker_that_refuses_this_user_is_answered_with_the_group(monkeypatch: p
         host.prepare()
 
 
+def test_a_browser_for_the_tests_is_installed_once_and_only_where_it_is_a_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    installed: list[str] = []
+    monkeypatch.setattr(host, "install", installed.extend)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for system, found, expected in (("ubuntu", None, []), ("debian", "/bin/x", []), ("debian", None, ["chromium"])):
+        monkeypatch.setattr(host, "is_debian", lambda *, but_not, system=system: but_not != system)
+        monkeypatch.setattr(shutil, "which", lambda _, found=found: found)
+        host.install_browser()
+        assert installed == expected, system
+
+
 def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

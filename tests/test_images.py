@@ -107,9 +107,10 @@ def test_preparing_builds_the_node_image_and_the_controllers(monkeypatch: pytest
     had: list[str] = []
     monkeypatch.setattr(host, "prepare", lambda: had.append("Docker"))
     monkeypatch.setattr(host, "install_tools", lambda: had.append("tools"))
+    monkeypatch.setattr(host, "install_browser", lambda: had.append("a browser"))
     monkeypatch.setattr(promtool, "provide", lambda: had.append("promtool"))
     assert prepare(cast("Stack", SimpleNamespace(images=Images()))) == 0
-    assert had == ["Docker", "tools", "promtool", "a node image", "docker.io/firedrill/controller"]
+    assert had == ["Docker", "tools", "a browser", "promtool", "a node image", "docker.io/firedrill/controller"]
 
 
 # --- released images --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import yaml
 
-from clusters import kindconfig, versions
+from clusters import host, kindconfig, versions
 from clusters.problem import Problem
 from fixtures import ledger
 from fixtures import page as pages
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent
 RUN: Final = Run("run-1", 7, NONCE, "pytest e2e", "firedrill", at(0), {"volsync": "v0.16.0", "kubernetes": "v1.36.3"})
 SCRIPT: Final = b"<script>alert(1)<\nsecond line\xff&\"'"
-CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM: Final = next(filter(None, map(shutil.which, host.BROWSERS)), None)
 
 
 def a_result(name: str = "drill-0000a1", **other: object) -> DrillResult:
