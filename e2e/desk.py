@@ -92,6 +92,16 @@ class Desk:
             }
         )
 
+    def delete_claim(self) -> None:
+        """And wait until it is gone: its finalizers are taken off after the answer."""
+        self.ground.kube.delete(CLAIM, NAME, self.namespace)
+        eventually(
+            lambda: self.ground.kube.get(CLAIM, NAME, self.namespace),
+            lambda found: found is None,
+            expected="the claim is gone",
+            wait=self.ground.waits.gone,
+        )
+
     def start_app(self) -> None:
         """A pod with the claim, running."""
         self.ground.kube.apply(

@@ -95,13 +95,7 @@ def test_without_a_snapshot_controller_backup_and_restore_say_so_and_go_on_when_
     assert "restore point" in desk.done("back-up", f"{desk.namespace}/{NAME}")
 
     desk.stop_app()
-    desk.ground.kube.delete(CLAIM, NAME, desk.namespace)
-    eventually(
-        lambda: desk.ground.kube.get(CLAIM, NAME, desk.namespace),
-        lambda found: found is None,
-        expected="the claim is gone",
-        wait=desk.ground.waits.gone,
-    )
+    desk.delete_claim()
     with snapshot_controller_scaled_to_zero(desk.ground):
         apply_again(desk)
         told(desk, "[50]", "is not restored yet", "-dest-", "the snapshot controller has not taken it up")

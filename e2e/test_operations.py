@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.desk import NAME
-from fixtures.kube.kinds import CLAIM, REPLICATION_SOURCE
-from fixtures.wait import eventually
+from fixtures.kube.kinds import REPLICATION_SOURCE
 
 if TYPE_CHECKING:
     from e2e.desk import Desk
@@ -55,14 +54,8 @@ def test_a_claim_is_backed_up_restored_shrunk_and_decommissioned_by_hand(desk: D
     assert me not in desk.done("orphans")
 
     desk.stop_app()
-    desk.ground.kube.delete(CLAIM, NAME, desk.namespace)
-    # Its finalizers are taken off after the answer: until then its backups are no orphans.
-    eventually(
-        lambda: desk.ground.kube.get(CLAIM, NAME, desk.namespace),
-        lambda found: found is None,
-        expected="the claim is gone",
-        wait=desk.ground.waits.gone,
-    )
+    # Until it is gone its backups are no orphans.
+    desk.delete_claim()
     assert me in desk.done("orphans")
     assert "deleted" in desk.done("delete-backups", me, "--yes")
     assert "no restore point" in desk.done("backups", me)
