@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import product
 
 import pytest
@@ -137,6 +138,11 @@ def test_restore_points_that_went_by_the_rule_are_not_counted() -> None:
     gone = Forgotten(VOLUME, REPOSITORY, ("00000002",))
     history = history_of(*(backup(number, ACKNOWLEDGED, number) for number in (1, 2, 3)), gone)
     assert due_generations(history, request(selection=RestorePoint(previous=1))).generations == (1,)
+    # An image may hold it all the same, if it was made before.
+    *_, forgotten = history.events
+    for made_at, generations in ((forgotten.at - timedelta(seconds=1), [1, 2, 3]), (forgotten.at, [1, 3])):
+        points = restore_points(history, request(), of_image_at=made_at)
+        assert [point.generation for point in points] == generations
 
 
 def test_what_happens_to_another_repository_changes_nothing_here() -> None:
