@@ -56,6 +56,7 @@ LABELLED_LATE = Scenario(
     ),
 )
 
+# The children of both are watched by I7: beside each other, either's would be too many for the other.
 LONG_NAMES = Scenario(
     id="SC-18",
     name="onboarding: long names that differ at their ends",
@@ -65,7 +66,6 @@ LONG_NAMES = Scenario(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
         *(Write(generation=1), BackUp()),
-        ChildrenAreExact(),
     ),
     when=(RemoveApp(), Declare()),
     then=(
