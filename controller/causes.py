@@ -149,6 +149,11 @@ def of_failure(world: World, owner: Child, truth: Truth | None) -> Cause | None:
     return _of_exit(world, failed[-1])
 
 
+def of_delay(world: World, owner: Child, truth: Truth | None, patience: Patience) -> Cause | None:
+    """What keeps a source or a destination from getting on, or has its movers fail; None if nothing does."""
+    return of_stall(world, owner.name, patience) or of_failure(world, owner, truth)
+
+
 def quoted(text: str) -> str:
     """Words of somebody else on one line, not too many, and without what an address may hold of credentials."""
     line = _CREDENTIALS_IN_ADDRESS.sub("", " ".join(text.split()))

@@ -115,7 +115,7 @@ def _storage(claim: Claim, world: World, repos: Iterable[Repo], patience: Patien
         found = children.find(world, Kind.SOURCE, children.source_name(claim, repo))
         if found is None:
             continue
-        cause = causes.of_stall(world, found.name, patience) or causes.of_failure(world, found, world.truths.get(repo))
+        cause = causes.of_delay(world, found, world.truths.get(repo), patience)
         if cause is not None and cause.fault is Fault.STORAGE:
             message = f"the backup to the {repo.value} repository does not get on"
             return say.hindered(Branch.STORAGE_FAULT, _STAGE, message, cause)
@@ -177,7 +177,7 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
 
 
 def _why(source: Child, world: World, found: Truth, patience: Patience) -> str:
-    cause = causes.of_stall(world, source.name, patience) or causes.of_failure(world, source, found)
+    cause = causes.of_delay(world, source, found, patience)
     if cause is not None:
         return cause.text
     return "is the volume empty, or does its mover fail?" if isinstance(found, Absent) else "see the log of the mover"

@@ -57,10 +57,9 @@ def decide(claim: Claim, world: World, settings: Settings, decided: Stamp, now: 
         message = f"cannot be restored yet: {'; '.join(world.platform)}"
         return say.wait(Branch.RESTORE_PLATFORM_MISSING, Stage.RESTORING, Reason.WAITING, message)
     if found is not None:
-        going = _in_progress(claim, world, restore, wanted, found, Patience(now, settings.patience))
-        return (
-            going or _locked(world, restore, now) or _running(world, restore, found, Patience(now, settings.patience))
-        )
+        patience = Patience(now, settings.patience)
+        going = _in_progress(claim, world, restore, wanted, found, patience)
+        return going or _locked(world, restore, now) or _running(world, restore, found, patience)
     return _start(claim, world, settings, decided, restore, wanted)
 
 

@@ -3,7 +3,6 @@
 # ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,23 +15,17 @@ from fixtures.report import Outcome
 from fixtures.repository import Truth, Unknown
 from fixtures.tree import Tree
 from fixtures.wait import Expired
-from tests.world import EMPTY, World, run_in
+from tests.world import EMPTY, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
 
     from fixtures.app import FirstReading
     from fixtures.findings import Findings
     from fixtures.scenario import Scenario
 
 SCENARIOS = (FRESH_INSTALL, NAMESPACE_LOST, CLUSTER_LOST)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
-    return partial(run_in, tmp_path)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

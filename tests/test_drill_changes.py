@@ -3,7 +3,6 @@
 # ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +17,7 @@ from fixtures.oracle import Verdict
 from fixtures.rejudge import rejudge
 from fixtures.report import Outcome
 from fixtures.wait import Expired
-from tests.world import EMPTY, World, run_in
+from tests.world import EMPTY, World, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,11 +39,6 @@ SCENARIOS = (
     SHRINKS_IN_PLACE,
     LOCAL_REPOSITORY_LOST,
 )
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
-    return partial(run_in, tmp_path)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -77,11 +71,6 @@ def test_a_volume_that_cannot_be_mounted_is_unknown_and_never_a_pass(
     assert "FailedMount: bad superblock" in decisive.judgement.explanation
     *_, again = rejudge(tmp_path)
     assert (again.now.verdict, again.then) == (Verdict.UNKNOWN, "unknown")
-
-
-def fails(findings: Findings, saying: str) -> None:
-    assert findings.outcome is Outcome.FAIL, findings.report()
-    assert saying in findings.report()
 
 
 def test_a_destination_that_restores_afresh_does_not_give_the_finding_k4(run: Callable[..., Findings]) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,11 +15,10 @@ from fixtures.oracle import Verdict
 from fixtures.report import Outcome
 from fixtures.scenario import AppFinds, BackUp, Declare, Neighbour, Scenario, Write
 from fixtures.steps import Emptiness, IsReported, StoreLooksEmpty, StoreLooksRight
-from tests.world import EMPTY, World, run_in
+from tests.world import EMPTY, World, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fixtures.engines import App, Lies, Store
     from fixtures.findings import Findings
@@ -43,16 +41,6 @@ LIVES_ON = Scenario(
     then=(IsReported(because="wrong bucket"), StoreLooksRight(), BackUp()),
 )
 SCENARIOS = (WRONG_PLACE_ALONE, ROLLED_BACK, LIVES_ON)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
-    return partial(run_in, tmp_path)
-
-
-def fails(findings: Findings, saying: str) -> None:
-    assert findings.outcome is Outcome.FAIL, findings.report()
-    assert saying in findings.report()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from e2e.test_node_loss import NODE_LOST, NODE_RETURNED, NODE_STOPPED
 from fixtures.report import Outcome
-from tests.world import World, run_in
+from tests.world import World, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fixtures.app import FirstReading
     from fixtures.engines import App
@@ -26,20 +24,10 @@ if TYPE_CHECKING:
 SCENARIOS = (NODE_STOPPED, NODE_RETURNED, NODE_LOST)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
-    return partial(run_in, tmp_path)
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_an_honest_engine_passes(run: Callable[..., Findings], scenario: Scenario) -> None:
     findings = run(World(), scenario)
     assert findings.passed, findings.report()
-
-
-def fails(findings: Findings, saying: str) -> None:
-    assert findings.outcome is Outcome.FAIL, findings.report()
-    assert saying in findings.report()
 
 
 @pytest.mark.parametrize("scenario", [NODE_STOPPED, NODE_RETURNED], ids=lambda scenario: scenario.name)

@@ -3,33 +3,17 @@
 # ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from e2e.test_onboarding import LABELLED_LATE, LONG_NAMES
 from fixtures.drill import apps_of
 from fixtures.engines import App
-from fixtures.report import Outcome
-from tests.world import TIERS, World, run_in
+from tests.world import TIERS, World, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fixtures.findings import Findings
-    from fixtures.scenario import Scenario
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
-    return partial(run_in, tmp_path)
-
-
-def fails(findings: Findings, saying: str) -> None:
-    assert findings.outcome is Outcome.FAIL, findings.report()
-    assert saying in findings.report()
 
 
 def test_an_honest_engine_passes(run: Callable[..., Findings]) -> None:

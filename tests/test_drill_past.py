@@ -3,7 +3,6 @@
 # ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,11 +19,10 @@ from e2e.test_retention import MANY_BACKUPS
 from fixtures.engines import NEWEST, App, Store, Wanted
 from fixtures.kube.errors import KubeError
 from fixtures.report import Outcome
-from tests.world import World, run_in
+from tests.world import World, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fixtures.findings import Findings
     from fixtures.scenario import Scenario
@@ -47,20 +45,10 @@ SCENARIOS = (
 )
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
-    return partial(run_in, tmp_path)
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_an_honest_engine_passes(run: Callable[..., Findings], scenario: Scenario) -> None:
     findings = run(World(), scenario)
     assert findings.passed, findings.report()
-
-
-def fails(findings: Findings, saying: str) -> None:
-    assert findings.outcome is Outcome.FAIL, findings.report()
-    assert saying in findings.report()
 
 
 class Tidy(World):

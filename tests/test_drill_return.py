@@ -3,7 +3,6 @@
 # ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +11,10 @@ from e2e.test_return import BESIDE_ITS_CHILDREN, WITHIN_A_SECOND
 from fixtures import returning
 from fixtures.kube.kinds import CLAIM
 from fixtures.report import Outcome
-from tests.world import World, run_in
+from tests.world import World, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fixtures.engines import App
     from fixtures.findings import Findings
@@ -25,15 +23,9 @@ if TYPE_CHECKING:
 SCENARIOS = (WITHIN_A_SECOND, BESIDE_ITS_CHILDREN)
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[World, Scenario], Findings]:
+@pytest.fixture(autouse=True)
+def lingers_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(returning, "_LINGER_S", 0.2)
-    return partial(run_in, tmp_path)
-
-
-def fails(findings: Findings, saying: str) -> None:
-    assert findings.outcome is Outcome.FAIL, findings.report()
-    assert saying in findings.report()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

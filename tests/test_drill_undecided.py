@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +13,10 @@ from e2e.test_move_store import STORE_MOVES
 from fixtures.report import Outcome
 from fixtures.scenario import Declare, DeclareIsHeld, Neighbour, Scenario
 from fixtures.steps import MoveStore, TellOfStore
-from tests.world import EMPTY, World, run_in
+from tests.world import EMPTY, World, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fixtures.engines import Absence, Store
     from fixtures.findings import Findings
@@ -31,16 +29,6 @@ STORE_MOVES_ALONE = replace(
     then=tuple(step for step in STORE_MOVES.then if not isinstance(step, Neighbour)),
 )
 SCENARIOS = (STORE_MOVES_ALONE, ADMISSION_GAP)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[World, Scenario], Findings]:
-    return partial(run_in, tmp_path)
-
-
-def fails(findings: Findings, saying: str) -> None:
-    assert findings.outcome is Outcome.FAIL, findings.report()
-    assert saying in findings.report()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

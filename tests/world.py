@@ -22,6 +22,7 @@ from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CLAIM, NODE, REPLICATION_SOURCE, VOLUME
 from fixtures.kube.objects import Seen, bytes_of
 from fixtures.ledger import Ledger
+from fixtures.report import Outcome
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Truth
 from fixtures.tree import Tree
 from fixtures.wait import Waits
@@ -49,6 +50,12 @@ def run_in(folder: Path, world: World, scenario: Scenario) -> Findings:
     with Ledger.start(folder / "drill", run="r", seed=1, nonce=NONCE, versions={}) as ledger:
         drill = Drill(world, ledger, app, nonce=NONCE, seed=1, say=lambda _: None)  # type: ignore[arg-type]
         return drill.run(replace(scenario, data=Workload(files=3, large_files=0)))
+
+
+def fails(findings: Findings, saying: str) -> None:
+    """The drill found what is wrong, and says so in these words."""
+    assert findings.outcome is Outcome.FAIL, findings.report()
+    assert saying in findings.report()
 
 
 @dataclass
