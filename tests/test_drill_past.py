@@ -94,7 +94,7 @@ def test_an_error_that_is_no_refusal_leaves_the_drill_without_an_answer(run: Cal
 
 
 def test_a_request_that_comes_up_empty_was_not_refused(run: Callable[..., Findings]) -> None:
-    fails(run(World(), REFUSED), "it to be said of orders-proof")
+    fails(run(World(), REFUSED), "it to be said of orders")
 
 
 class Refusing(World):
@@ -104,11 +104,11 @@ class Refusing(World):
         super().__init__()
         self._message = f"admission webhook denied the request: {message}" if denies else message
 
-    def restore_into_second_claim(self, app: App, claim: str, wanted: Wanted = NEWEST) -> None:
+    def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
         eligible = [p for p in self.points if wanted.as_of is None or p.taken_at <= wanted.as_of]
-        if wanted.previous >= len(eligible):
-            raise KubeError("apply", claim, 403, "Forbidden", self._message)
-        super().restore_into_second_claim(app, claim, wanted)
+        if self.points and app.name not in self.claims and wanted.previous >= len(eligible):
+            raise KubeError("apply", app.name, 403, "Forbidden", self._message)
+        super().protect(app, wanted)
 
 
 def test_an_app_that_is_refused_at_admission_is_told_why_and_comes_back_as_it_was(
