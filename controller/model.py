@@ -212,7 +212,8 @@ class World:
     the children, so that an image which a destination names is missing only if it is gone. `populated_from` is the
     annotation of the claim's volume; `platform` names what the cluster lacks (VolSync's CRDs, a snapshot class); `pods`
     is None if they could not be listed; `nonce` is the uid of the request at admission. `stalls` are what waits for
-    longer than it should; nothing but what people are told rests on them.
+    longer than it should; nothing but what people are told rests on them. `locked_out` are the repositories whose mover
+    was started with keys that the store refuses, while it takes those that are given now.
     """
 
     moment: Moment
@@ -229,6 +230,7 @@ class World:
     pods: Pods | None = None
     platform: tuple[str, ...] = ()
     stalls: tuple[Stall, ...] = ()
+    locked_out: frozenset[Repo] = frozenset()
     nonce: str = ""
 
 

@@ -1,4 +1,4 @@
-"""A claim is settled: it gets its backups, and they are watched. Branches 60 to 74.
+"""A claim is settled: it gets its backups, and they are watched. Branches 59 to 74.
 
 What VolSync reports of itself is used to know whether a mover runs, never whether a backup exists: after a failed one
 the status keeps the last success, and the backup of an empty volume succeeds without a restore point.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from controller import causes, children, locks, resources, say
+from controller import causes, children, locks, resources, rotation, say
 from controller.branch import Branch
 from controller.causes import Fault, Patience
 from controller.contract import Reason, Repo
@@ -29,6 +29,8 @@ _STAGE = Stage.PROTECTED
 
 def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
     """What to do about a settled claim that asks for backups."""
+    if (stopping := _locked_out(wanted, claim, world, settings)) is not None:
+        return stopping
     destinations = [child for child in children.of_claim(world) if child.kind is Kind.DESTINATION]
     if leftovers := children.removal(destinations) + children.leftover_images(world):
         message = "the volume is filled; what it was restored through is removed"
@@ -49,6 +51,24 @@ def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: 
 def is_syncing(source: Child) -> bool:
     """Whether VolSync says that a sync runs, or fails again and again: it does not tell the one from the other."""
     return bool(source.status.get("lastSyncStartTime"))
+
+
+def _locked_out(wanted: Intent, claim: Claim, world: World, settings: Settings) -> Decision | None:
+    """Stop a mover that cannot write any more. Its Secret is put right afterwards: till then it is the proof."""
+    for repo in sorted(world.locked_out, key=lambda repo: repo.value):
+        source = children.find(world, Kind.SOURCE, children.source_name(claim, repo))
+        mover = rotation.running(claim, repo, world)
+        if source is None or mover is None:
+            continue
+        stopped = source.content.get("paused") is True
+        body = rotation.paused(claim, repo, source, wanted, settings)
+        writes = () if stopped else (Replace(Kind.SOURCE, source.name, body, source.version),)
+        message = (
+            f"{mover.pod} has keys of the {repo.value} repository that were renewed since, and the store refuses them; "
+            "it is stopped, and the backup begins again with the new ones"
+        )
+        return say.wait(Branch.MOVER_LOCKED_OUT, _STAGE, Reason.CONVERGING, message, writes)
+    return None
 
 
 def _unwanted(claim: Claim, world: World, repos: Iterable[Repo]) -> tuple[Write, ...]:

@@ -91,6 +91,10 @@ class StoreWatch:
             self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths))
         return told
 
+    async def refuses(self, repo: Repo, claim: Claim, access: Credentials) -> bool:
+        """See `Stores.refuses`."""
+        return await self._stores.refuses(repo, claim, access)
+
     def forget(self, full_name: str) -> None:
         """The claim is gone, or asks for nothing."""
         self._kept.pop(full_name, None)

@@ -356,6 +356,27 @@ def test_a_lock_that_was_left_behind_is_read_with_its_owner_and_a_running_movers
     assert watched(store, settled_claim(), a_mover_runs=True).locks == ()
 
 
+def test_a_store_refuses_keys_that_it_does_not_know_and_no_others(store: RealStore) -> None:
+    async def refused(stores: Stores) -> list[bool]:
+        return [
+            await stores.refuses(Repo.LOCAL, ORDERS, credentials(**changes))
+            for changes in ({}, {"AWS_ACCESS_KEY_ID": "of-last-year"}, {"AWS_SECRET_ACCESS_KEY": "of-last-year"})
+        ]
+
+    assert store.ask(refused) == [False, True, True]
+
+
+def test_a_store_that_is_away_or_has_no_such_bucket_refuses_nobody(store: RealStore) -> None:
+    async def refused(stores: Stores) -> bool:
+        return await stores.refuses(Repo.LOCAL, ORDERS, credentials())
+
+    for elsewhere in (
+        replace(store.store, endpoint=f"http://127.0.0.1:{free_port()}"),
+        replace(store.store, bucket="no"),
+    ):
+        assert not store.ask(refused, settings=Settings(stores={Repo.LOCAL: elsewhere}))
+
+
 # --- one bucket ------------------------------------------------------------------------------------------------------
 
 
