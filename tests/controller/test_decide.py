@@ -95,7 +95,7 @@ SOURCE, DESTINATION = of_kind(PROTECTED, Kind.SOURCE), of_kind(BEGUN, Kind.DESTI
 UNREADY = AwaitedSnapshot("volsync-x-src", NOW - HOUR, "orders", taken_up=False)
 UNBOUND = AwaitedVolume("orders", NOW - HOUR, Complaint("ProvisioningFailed", "the pool is full"))
 FULL = {"result": "Failed", "logs": "Fatal: write /cache/x: no space left on device"}
-RENEWED = {"AWS_SECRET_ACCESS_KEY": "b2xk"}
+RENEWED: dict[str, object] = {"AWS_SECRET_ACCESS_KEY": "b2xk"}
 TOKEN = settled_claim({contract.BACK_UP_NOW_ANNOTATION: "now-1"})
 POD = f"volsync-src-{of_kind(PROTECTED, Kind.SOURCE).name}-x7k2p"
 
