@@ -170,17 +170,18 @@ def _writes(found: Child, world: World) -> bool:
 
 def _locks(world: World, now: datetime) -> Decision | None:
     """Before anything that waits for a sync to end: under a lock that was left behind, none ever does."""
-    for lock in world.locks:
-        match locks.classify(lock, world, now):
-            case locks.Abandoned(why):
-                message = f"removing the lock {lock.id}, under which no old restore point is forgotten: {why}"
-                writes = [RemoveLock(lock.repo, lock.id)]
-                return say.wait(Branch.LOCK_ABANDONED, _STAGE, Reason.REPORTED, message, writes)
-            case locks.InDoubt(why):
-                message = f"the lock {lock.id} was left behind: {why}; make sure that nobody writes, then remove it"
-                return say.attention(Branch.LOCK_IN_DOUBT, _STAGE, Reason.REPORTED, message)
-            case locks.InUse():
-                continue
+    found = [(lock, locks.classify(lock, world, now)) for lock in world.locks]
+    # All at once: a mover that begins meanwhile would hide those that are young.
+    abandoned = [(lock, seen.why) for lock, seen in found if isinstance(seen, locks.Abandoned)]
+    if abandoned:
+        named = "; ".join(f"the lock {lock.id} ({why})" for lock, why in abandoned)
+        message = f"removing {named}: under it no old restore point is forgotten"
+        writes = [RemoveLock(lock.repo, lock.id) for lock, _ in abandoned]
+        return say.wait(Branch.LOCK_ABANDONED, _STAGE, Reason.REPORTED, message, writes)
+    for lock, seen in found:
+        if isinstance(seen, locks.InDoubt):
+            message = f"the lock {lock.id} was left behind: {seen.why}; make sure that nobody writes, then remove it"
+            return say.attention(Branch.LOCK_IN_DOUBT, _STAGE, Reason.REPORTED, message)
     return None
 
 
