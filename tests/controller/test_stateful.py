@@ -294,7 +294,8 @@ class Controller(RuleBasedStateMachine):
         cluster.store_up, cluster.movers_misled = True, False
         if cluster.claim is not None and cluster.claim.labels.get(contract.TIER_LABEL) == "hurly":
             self.label("hourly")
-        quiet, branch, seen = 0, None, []
+        quiet, branch = 0, None
+        seen: list[Branch] = []
         for _ in range(ROUNDS_TO_REST_MAX):
             cluster.tick()
             cluster.finish_deletion()
