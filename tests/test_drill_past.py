@@ -85,6 +85,31 @@ def test_a_request_that_is_refused_in_words_that_fit_is_as_it_must_be(run: Calla
     assert findings.passed, findings.report()
 
 
+class Slow(World):
+    """At first nobody can say."""
+
+    def __init__(self, *, answers_after: float) -> None:
+        super().__init__()
+        self._left = answers_after
+
+    def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
+        if wanted != NEWEST and app.name not in self.claims:
+            self._left -= 1
+            if self._left >= 0:
+                raise KubeError("apply", app.name, 503, "ServiceUnavailable", "x denied the request: try again")
+            raise KubeError("apply", app.name, 403, "Forbidden", "x denied the request: there is no restore point")
+        super().protect(app, wanted)
+
+
+def test_a_refusal_that_asks_to_try_again_is_asked_again(run: Callable[..., Findings]) -> None:
+    findings = run(Slow(answers_after=3), REFUSED)
+    assert findings.passed, findings.report()
+
+
+def test_a_refusal_that_asks_to_try_again_for_ever_is_no_answer_to_the_request(run: Callable[..., Findings]) -> None:
+    fails(run(Slow(answers_after=float("inf")), REFUSED), "to be decided about")
+
+
 def test_a_refusal_that_says_something_else_is_none(run: Callable[..., Findings]) -> None:
     fails(run(Refusing("go away"), REFUSED), "the claim is refused at admission")
 
