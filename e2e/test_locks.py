@@ -135,7 +135,7 @@ def test_a_lock_is_removed_once_its_owner_is_shown_to_be_gone_and_not_before(des
     someones = locks.leave(repository, host="laptop", age=OLD)
     gone = f"{volsync.mover_of_source(name_of(source(desk)))}-zzzzz"
     abandoned = locks.leave(repository, host=gone, age=OLD)
-    ask_for_a_backup(desk, "behind a lock")
+    ask_for_a_backup(desk, "locked")
     desk.told(Reason.REPORTED, "[66]", someones, "laptop is no mover of this claim")
     await_removed(desk, abandoned)
     assert_told_of_removal(desk, abandoned, f"the pod {gone} is gone, every node is heard of")
@@ -147,5 +147,5 @@ def test_a_lock_is_removed_once_its_owner_is_shown_to_be_gone_and_not_before(des
 
     # What only a person can know, a person does.
     repository.remove_locks()
-    await_backup(desk, "behind a lock")
+    await_backup(desk, "locked")
     desk.await_protected()
