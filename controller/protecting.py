@@ -6,8 +6,8 @@ the status keeps the last success, and the backup of an empty volume succeeds wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, assert_never
 
 from controller import causes, children, locks, resources, rotation, say
 from controller.branch import Branch
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from controller.settings import Settings, Tier
 
 _STAGE = Stage.PROTECTED
+_AFTER_REMOVAL_S: Final = 2.0
 
 
 def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
@@ -44,7 +45,10 @@ def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: 
         return say.again(Branch.REMOVE_SOURCE, _STAGE, Reason.CONVERGING, message, unwanted)
     plan = _plan(wanted, claim, world, settings, tiers)
     patience = Patience(now, settings.patience)
-    held_up = _converge(plan) or _locks(world, now) or _lacking(plan) or _storage(claim, world, tiers, patience)
+    # While a source is paused no mover runs that a young lock could be of: the next one then meets none.
+    held_up = _abandoned(world, now) if _is_paused(claim, world, tiers) else None
+    held_up = held_up or _converge(plan) or _abandoned(world, now) or _in_doubt(world, now) or _lacking(plan)
+    held_up = held_up or _storage(claim, world, tiers, patience)
     return held_up or _changing(plan) or _watch(wanted, claim, world, tiers, patience)
 
 
@@ -168,17 +172,28 @@ def _writes(found: Child, world: World) -> bool:
     return not found.content.get("paused") and any(mover.owner == found.name for mover in world.movers)
 
 
-def _locks(world: World, now: datetime) -> Decision | None:
+def _is_paused(claim: Claim, world: World, repos: Iterable[Repo]) -> bool:
+    sources = (children.find(world, Kind.SOURCE, children.source_name(claim, repo)) for repo in repos)
+    return any(source is not None and source.content.get("paused") is True for source in sources)
+
+
+def _abandoned(world: World, now: datetime) -> Decision | None:
     """Before anything that waits for a sync to end: under a lock that was left behind, none ever does."""
     found = [(lock, locks.classify(lock, world, now)) for lock in world.locks]
     # All at once: a mover that begins meanwhile would hide those that are young.
     abandoned = [(lock, seen.why) for lock, seen in found if isinstance(seen, locks.Abandoned)]
-    if abandoned:
-        named = "; ".join(f"the lock {lock.id} ({why})" for lock, why in abandoned)
-        message = f"removing {named}: under it no old restore point is forgotten"
-        writes = [RemoveLock(lock.repo, lock.id) for lock, _ in abandoned]
-        return say.wait(Branch.LOCK_ABANDONED, _STAGE, Reason.REPORTED, message, writes)
-    for lock, seen in found:
+    if not abandoned:
+        return None
+    named = "; ".join(f"the lock {lock.id} ({why})" for lock, why in abandoned)
+    message = f"removing {named}: under it no old restore point is forgotten"
+    writes = [RemoveLock(lock.repo, lock.id) for lock, _ in abandoned]
+    told = say.wait(Branch.LOCK_ABANDONED, _STAGE, Reason.REPORTED, message, writes)
+    return replace(told, look_again_s=_AFTER_REMOVAL_S)  # no event tells of an object of a store
+
+
+def _in_doubt(world: World, now: datetime) -> Decision | None:
+    for lock in world.locks:
+        seen = locks.classify(lock, world, now)
         if isinstance(seen, locks.InDoubt):
             message = f"the lock {lock.id} was left behind: {seen.why}; make sure that nobody writes, then remove it"
             return say.attention(Branch.LOCK_IN_DOUBT, _STAGE, Reason.REPORTED, message)

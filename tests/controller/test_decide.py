@@ -585,6 +585,20 @@ ROWS = (
         ("replace Secret", "replace ReplicationSource"),
     ),
     Row(
+        "F27 SC-24 its lock goes before the next one begins",
+        Branch.LOCK_ABANDONED,
+        world(
+            settled_claim(),
+            EXISTS,
+            children=edited(edited(SYNCING, Kind.SECRET, RENEWED), Kind.SOURCE, {"paused": True}),
+            locks=(lock(minutes=1),),
+            pods=Pods({POD: PodState.ENDED}, nodes_ready=True),
+        ),
+        WAIT,
+        Stage.PROTECTED,
+        ("remove lock",),
+    ),
+    Row(
         "F27 SC-24 its keys still open the store",
         Branch.HEAL_CHILDREN,
         world(
