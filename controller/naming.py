@@ -108,6 +108,11 @@ def known_path(prefix: str, namespace: str, claim: str) -> str:
     return f"{known_prefix(prefix)}{namespace}/{claim}/"
 
 
+def announcement_path(prefix: str, namespace: str, claim: str) -> str:
+    """The object that says that a source was made for a claim. It comes after those that are named for a size."""
+    return f"{known_path(prefix, namespace, claim)}announced"
+
+
 def marker_path(prefix: str) -> str:
     """The object that tells a new store from a wrong one. The last below `knowledge_path`."""
     return f"{knowledge_path(prefix)}store"

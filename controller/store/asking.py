@@ -2,7 +2,7 @@
 
 Two requests, at once: one lists what comes after `<path>/l`, which is the locks and the restore points (restic's other
 objects, config, data, index and keys, come before); the other asks for the first object after the place where it is
-noted that this claim has had restore points. Neither grows with the number of claims.
+noted that this claim has had restore points, or was to have some. Neither grows with the number of claims.
 """
 
 from __future__ import annotations
@@ -61,6 +61,11 @@ class Repository:
         """Where it is noted that this claim has had restore points, ending with a slash."""
         return naming.known_path(self.store.prefix, self.namespace, self.claim)
 
+    @property
+    def announcement(self) -> str:
+        """The object that says that backups of this claim were to begin."""
+        return naming.announcement_path(self.store.prefix, self.namespace, self.claim)
+
     async def look(self, deadline_s: float) -> Seen:
         """Its truth, with restore points counted and dated by the store. Never raises."""
         objects, noted = await asyncio.gather(self._objects(deadline_s), self._noted(deadline_s))
@@ -70,8 +75,9 @@ class Repository:
         locks = tuple(entry for entry in objects if entry.key.startswith(f"{self.path}locks/"))
         if isinstance(noted, Failed):
             return Seen(truth_of(listing, marker=Looked(noted), known=_NOBODY_LOOKED), locks=locks)
-        is_known = noted is not None and noted.key.startswith(self.known)
-        truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known))
+        announced = noted is not None and noted.key == self.announcement
+        is_known = noted is not None and noted.key.startswith(self.known) and not announced
+        truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known), announced=announced)
         return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks)
 
     async def read(self, restic: Restic, deadline_s: float) -> Truth:

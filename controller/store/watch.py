@@ -85,8 +85,9 @@ class StoreWatch:
         repos = [Repo.LOCAL, *([Repo.REMOTE] if reading.remote else [])]
         seen = {repo: await self._stores.look(repo, claim, given) for repo in repos}
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
-        is_clear = not told.locks and not any(isinstance(truth, Unknown) for truth in told.truths.values())
-        # A note that is still to be written is written once; if that fails, the next answer asks for it again.
+        is_clear = not told.locks and not any(isinstance(t, Unknown) or t == Absent() for t in told.truths.values())
+        # A note that is still to be written is written once; if that fails, the next answer asks for it again. What is
+        # not announced yet will be.
         if is_clear and not a_mover_runs:
             self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths))
         return told

@@ -29,7 +29,7 @@ from controller.stalls import (
 )
 from tests.controller import real_store
 from tests.controller.scene import (
-    ABSENT,
+    ANNOUNCED,
     EXISTS,
     HOUR,
     NOW,
@@ -244,7 +244,7 @@ def test_a_log_of_a_success_is_no_failure_whatever_is_in_it() -> None:
 def test_c25_a_backup_that_storage_holds_up_is_no_overdue_backup() -> None:
     source = replace(SOURCE, created_at=NOW - 9 * HOUR)
     others = tuple(child for child in protecting() if child.kind is not Kind.SOURCE)
-    seen = world(settled_claim(), ABSENT, children=(*others, source))
+    seen = world(settled_claim(), ANNOUNCED, children=(*others, source))
     stall = Stall(source.name, (AwaitedSnapshot("s", LONG_AGO, "orders", error="pool full"),))
     without, held_up = decision(seen).outcome, decision(replace(seen, stalls=(stall,))).outcome
     assert (without.reason, held_up.reason) == (Reason.REPORTED, Reason.STORAGE)
@@ -255,7 +255,7 @@ def test_c25_a_backup_that_storage_holds_up_is_no_overdue_backup() -> None:
 def test_c25_a_repository_that_refuses_is_no_fault_of_storage() -> None:
     told = {"result": "Failed", "logs": "Stat: Access Denied."}
     late = tuple(replace(each, created_at=NOW - 9 * HOUR) for each in protecting(latestMoverStatus=told))
-    found = decision(world(settled_claim(), ABSENT, children=late)).outcome
+    found = decision(world(settled_claim(), ANNOUNCED, children=late)).outcome
     assert found.reason is Reason.REPORTED
     assert "the store refuses the access key" in found.message
 

@@ -158,6 +158,18 @@ def test_restore_points_that_were_known_and_are_gone_are_unknown_and_not_absent(
     assert look(store).known_bytes == 1024
 
 
+def test_backups_that_were_announced_and_never_came_are_absent_and_told(store: RealStore) -> None:
+    store.put(naming.announcement_path(store.store.prefix, "shop", "orders"))
+    assert look(store).truth == Absent(announced=True)
+    assert look(store).known_bytes is None
+
+
+def test_what_was_announced_hides_no_restore_points_that_were_known(store: RealStore) -> None:
+    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}9")
+    store.put(naming.announcement_path(store.store.prefix, "shop", "orders"))
+    assert "lost or moved" in why(look(store).truth)
+
+
 def test_what_is_known_of_another_claim_tells_nothing_of_this_one(store: RealStore) -> None:
     for other in ("order", "orders2", "a", "z"):
         store.put(f"{naming.known_path(store.store.prefix, 'shop', other)}1024")
