@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from controller import naming
-from controller.model import RestorePoint
+from controller.model import Exists, RestorePoint
 from controller.store.s3 import StoreError
 from controller.truth import Failed, Listed, Looked, truth_of
 
@@ -72,13 +72,25 @@ class Repository:
         if isinstance(objects, Failed):
             return Seen(truth_of(objects, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED))
         listing = _points(objects, self.path)
-        locks = tuple(entry for entry in objects if entry.key.startswith(f"{self.path}locks/"))
+        locks = self._locks(objects)
         if isinstance(noted, Failed):
             return Seen(truth_of(listing, marker=Looked(noted), known=_NOBODY_LOOKED), locks=locks)
         announced = noted is not None and noted.key == self.announcement
         is_known = noted is not None and noted.key.startswith(self.known) and not announced
         truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known), announced=announced)
         return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks)
+
+    async def look_at_noted(self, deadline_s: float, known_bytes: int) -> Seen:
+        """The same where it is known what is noted; that is asked for all the same if no restore point is listed."""
+        objects = await self._objects(deadline_s)
+        if not isinstance(objects, Failed):
+            truth = truth_of(_points(objects, self.path), marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
+            if isinstance(truth, Exists):
+                return Seen(truth, known_bytes, self._locks(objects))
+        return await self.look(deadline_s)
+
+    def _locks(self, objects: Iterable[Entry]) -> tuple[Entry, ...]:
+        return tuple(entry for entry in objects if entry.key.startswith(f"{self.path}locks/"))
 
     async def read(self, restic: Restic, deadline_s: float) -> Truth:
         """Where `look` found restore points: the truth with all of their times and sizes, as the repository says."""
