@@ -68,6 +68,8 @@ def server(application: Application, port: int, context: ssl.SSLContext | None =
         application,
         host="",  # IPv4 and IPv6, whichever the pod has
         port=port,
+        # An answer of a webhook takes 0.4 ms of processor time so, and 0.6 ms with h11.
+        http="httptools",
         lifespan="off",
         ws="none",
         log_config=None,
