@@ -276,6 +276,18 @@ ROWS = (
         ALL_GONE,
     ),
     Row(
+        "I5 I7 a source that lost its owner",
+        Branch.PREDECESSORS_CHILDREN,
+        world(
+            replace(RESTORING, uid="uid-2"),
+            EXISTS,
+            children=tuple(replace(each, claim=None, owner_uid=None) for each in earlier_life()),
+        ),
+        WAIT,
+        Stage.RESTORING,
+        ("delete ReplicationSource",),
+    ),
+    Row(
         "I6",
         Branch.PREDECESSORS_MOVER,
         world(replace(FRESH, uid="uid-2"), movers=(Mover(POD, of_kind(PROTECTED, Kind.SOURCE).name),)),
