@@ -96,7 +96,7 @@ def _elsewhere(claim: Claim, world: World, stage: Stage, decided: Stamp | None) 
 
 
 def _is_of_earlier_life(child: Child, claim: Claim, current: frozenset[str]) -> bool:
-    """By its owner; and a source by its name as well: one that lost its owner is collected by nobody, and still copies."""
+    """By its owner; a source also by its name, since one that lost its owner is collected by nobody, and goes on."""
     return child.owner_uid not in {None, claim.uid} or (child.kind is Kind.SOURCE and child.name not in current)
 
 

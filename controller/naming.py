@@ -8,6 +8,7 @@ and cuts longer names to a prefix and a 32-bit checksum, which two claims may sh
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from typing import Final
 
@@ -118,6 +119,7 @@ def marker_path(prefix: str) -> str:
     return f"{knowledge_path(prefix)}store"
 
 
+@functools.lru_cache(maxsize=256)  # one look at a claim asks for few, and for each of them several times
 def _digest(text: str, characters: int) -> str:
     digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
     return digest[:characters]
