@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from controller import naming
 from controller.model import Exists, RestorePoint
@@ -18,7 +18,7 @@ from controller.store.s3 import StoreError
 from controller.truth import Failed, Listed, Looked, truth_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
     from controller.model import Truth
     from controller.settings import Store
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from controller.store.s3 import Bucket, Entry
     from controller.truth import Listing
 
+T = TypeVar("T")
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,7 +69,13 @@ class Repository:
 
     async def look(self, deadline_s: float) -> Seen:
         """Its truth, with restore points counted and dated by the store. Never raises."""
-        objects, noted = await asyncio.gather(self._objects(deadline_s), self._noted(deadline_s))
+        return self._seen(*await asyncio.gather(self._objects(deadline_s), self._noted(deadline_s)))
+
+    async def look_for_points(self, deadline_s: float) -> Seen:
+        """The same without locks, for whoever waits for the answer: nobody writes for a claim that is being created."""
+        return self._seen(*await asyncio.gather(self._snapshots(deadline_s), self._noted(deadline_s)))
+
+    def _seen(self, objects: tuple[Entry, ...] | Failed, noted: Entry | Failed | None) -> Seen:
         if isinstance(objects, Failed):
             return Seen(truth_of(objects, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED))
         listing = _points(objects, self.path)
@@ -101,22 +108,24 @@ class Repository:
         return truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
 
     async def _objects(self, deadline_s: float) -> tuple[Entry, ...] | Failed:
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await self.bucket.all(self.path, start_after=f"{self.path}l")
-        except StoreError as error:
-            return Failed(str(error))
-        except TimeoutError:
-            return Failed("the store did not answer in time")
+        return await _answered(self.bucket.all(self.path, start_after=f"{self.path}l"), deadline_s)
+
+    async def _snapshots(self, deadline_s: float) -> tuple[Entry, ...] | Failed:
+        return await _answered(self.bucket.directly_below(f"{self.path}snapshots/"), deadline_s)
 
     async def _noted(self, deadline_s: float) -> Entry | Failed | None:
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await self.bucket.first(naming.knowledge_path(self.store.prefix), start_after=self.known)
-        except StoreError as error:
-            return Failed(str(error))
-        except TimeoutError:
-            return Failed("the store did not answer in time")
+        asked = self.bucket.first(naming.knowledge_path(self.store.prefix), start_after=self.known)
+        return await _answered(asked, deadline_s)
+
+
+async def _answered(asked: Awaitable[T], deadline_s: float) -> T | Failed:
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await asked
+    except StoreError as error:
+        return Failed(str(error))
+    except TimeoutError:
+        return Failed("the store did not answer in time")
 
 
 _NOBODY_LOOKED: Final = Looked(Failed("nobody looked"))

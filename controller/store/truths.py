@@ -70,7 +70,7 @@ class Stores:
         order = [wanted.restore_from] if wanted.restore_from else [repo for repo in Repo if repo in given]
         truths: dict[Repo, Truth] = {}
         for repo in order:
-            seen = await self.look(repo, claim, given)
+            seen = await self.look_for_points(repo, claim, given)
             truths[repo] = seen.truth
             if isinstance(seen.truth, Exists) and (not isinstance(wanted.request, Latest) or _may_not_fit(claim, seen)):
                 truths[repo] = await self.read(repo, claim, given, self._restic_in_time_s)
@@ -84,6 +84,13 @@ class Stores:
         if isinstance(access, MissingCredentials):
             return Seen(Unknown(access.why))
         return await self.repository(repo, claim.namespace, claim.name, access).look(self._answer_s)
+
+    async def look_for_points(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
+        """The same without locks, and cheaper for the store."""
+        access = _access(repo, given)
+        if isinstance(access, MissingCredentials):
+            return Seen(Unknown(access.why))
+        return await self.repository(repo, claim.namespace, claim.name, access).look_for_points(self._answer_s)
 
     async def look_at_noted(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], known_bytes: int) -> Seen:
         """The same of a claim of which it is known what is noted: one request, if there are restore points."""

@@ -63,10 +63,14 @@ def store(one: RealStore) -> RealStore:
 
 
 def look(store: RealStore, of: Claim = ORDERS, given: Mapping[Repo, Given] = GIVEN, **changes: Any) -> Seen:
-    async def asked(stores: Stores) -> Seen:
-        return await stores.look(Repo.LOCAL, of, given)
+    """What is seen of a stored claim; and of one that is being created just the same, but for locks."""
 
-    return store.ask(asked, **changes)
+    async def asked(stores: Stores) -> tuple[Seen, Seen]:
+        return await stores.look(Repo.LOCAL, of, given), await stores.look_for_points(Repo.LOCAL, of, given)
+
+    stored, created = store.ask(asked, **changes)
+    assert created == replace(stored, locks=())
+    return stored
 
 
 def read(store: RealStore, given: Mapping[Repo, Given] = GIVEN, deadline_s: float = 60) -> Truth:
@@ -132,6 +136,12 @@ def test_more_restore_points_than_a_page_has_are_all_counted(store: RealStore, m
 def test_what_is_no_restore_point_among_them_makes_it_unknown(store: RealStore) -> None:
     store.put(f"{store.path(ORDERS)}/snapshots/notes.txt")
     assert "is none" in why(look(store).truth)
+    store.empty()
+    store.put(naming.marker_path(store.store.prefix))
+    store.put(f"{store.path(ORDERS)}/snapshots/{'a' * 64}/part")
+    assert why(for_new(store, ORDERS)[Repo.LOCAL]) == (
+        f"below {store.path(ORDERS)}/snapshots/ lie folders, where only objects belong"
+    )
 
 
 def test_the_repository_tells_times_and_sizes_of_its_restore_points(store: RealStore) -> None:
