@@ -74,6 +74,7 @@ def server(application: Application, port: int, context: ssl.SSLContext | None =
         ws="none",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,
