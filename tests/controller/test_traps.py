@@ -333,6 +333,7 @@ ALLOWED = {
     "datetime",
     "decimal",
     "enum",
+    "functools",
     "hashlib",
     "json",
     "re",
