@@ -25,6 +25,7 @@ from controller.model import Kind, Moment, Unknown
 from controller.stalls import AwaitedSnapshot, Stall
 from tests.controller.scene import (
     ABSENT,
+    ANNOUNCED,
     EXISTS,
     HOUR,
     NOW,
@@ -163,7 +164,11 @@ CASES: Final = (
         {"repository": "local"},
     ),
     after(
-        "FiredrillNeverBackedUp", "critical", 5, seen_as(world(settled_claim(), ABSENT, children=late_sources())), CLAIM
+        "FiredrillNeverBackedUp",
+        "critical",
+        5,
+        seen_as(world(settled_claim(), ANNOUNCED, children=late_sources())),
+        CLAIM,
     ),
     after(
         "FiredrillBackupOverdue",
