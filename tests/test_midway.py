@@ -15,6 +15,7 @@ from fixtures import midway
 from fixtures.kube.execution import Executed
 from fixtures.midway import Stage, stage_of
 from fixtures.repository import Repository, ids
+from fixtures.wait import Waits, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -35,11 +36,13 @@ class Container:
     def __init__(self, script: subprocess.Popen[bytes]) -> None:
         self._script = script
 
+    def _children(self) -> list[str]:
+        found = ["pgrep", "-P", str(self._script.pid)]
+        return subprocess.run(found, capture_output=True, text=True, check=False).stdout.split()
+
     def exec(self, pod: str, namespace: str, command: Sequence[str], *, container: str, deadline_s: float) -> Executed:
         assert (pod, namespace, container) == ("volsync-src-orders-x7k2p", "shop", "restic")
-        [first] = subprocess.run(
-            ["pgrep", "-P", str(self._script.pid)], capture_output=True, text=True, check=True
-        ).stdout.split()
+        [first] = eventually(self._children, bool, expected="the script to run", wait=Waits.load().api)
         inside = ["nsenter", "--target", first, "--pid", "--mount", *command]
         done = subprocess.run(inside, capture_output=True, check=False, timeout=deadline_s)
         return Executed(done.returncode, done.stdout, done.stderr)
@@ -49,7 +52,7 @@ class Container:
 def backing_up(folder: Path, repository: Repository) -> Generator[Any]:
     """A container whose script backs the folder up, after which it goes on for long enough to be looked at."""
     environment = {"RESTIC_REPOSITORY": repository.location, "RESTIC_PASSWORD": PASSWORD, "PATH": os.environ["PATH"]}
-    script = f"{RESTIC} --no-cache backup --host volsync .; sleep 30"
+    script = f"{RESTIC} --no-cache backup --host volsync .; sleep 300"
     command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "/bin/bash", "-c", script]
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
