@@ -45,6 +45,7 @@ class Branch(Enum):
     CHOSEN_SETTLED = 38
 
     # It is to be restored.
+    RESTORE_KEYS_RENEWED = 39
     SOURCE_NOT_STORED = 40
     RESTORED = 41
     BOUND_WITHOUT_PROOF = 42
@@ -62,6 +63,7 @@ class Branch(Enum):
     START_RESTORE = 54
 
     # Its volume holds what it should.
+    MOVER_LOCKED_OUT = 59
     CLEAR_RESTORE = 60
     PLATFORM_MISSING = 61
     REMOVE_SOURCE = 62

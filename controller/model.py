@@ -218,8 +218,10 @@ class World:
     the children, so that an image which a destination names is missing only if it is gone. `populated_from` is the
     annotation of the claim's volume; `platform` names what the cluster lacks (VolSync's CRDs, a snapshot class); `pods`
     is None if they could not be listed; `nonce` is the uid of the request at admission. `stalls` are what waits for
-    longer than it should; nothing but what people are told rests on them. `looked_back` is whether children and movers
-    were looked for; at admission that is done only where the decision rests on it (`admit.must_look_back`).
+    longer than it should; nothing but what people are told rests on them. `locked_out` are the repositories whose mover
+    was started with keys that the store refuses, while it takes those that are given now. `looked_back` is whether
+    children and movers were looked for; at admission that is done only where the decision rests on it
+    (`admit.must_look_back`).
     """
 
     moment: Moment
@@ -236,6 +238,7 @@ class World:
     pods: Pods | None = None
     platform: tuple[str, ...] = ()
     stalls: tuple[Stall, ...] = ()
+    locked_out: frozenset[Repo] = frozenset()
     nonce: str = ""
     looked_back: bool = True
 

@@ -1,4 +1,4 @@
-"""A claim is settled: it gets its backups, and they are watched. Branches 60 to 74.
+"""A claim is settled: it gets its backups, and they are watched. Branches 59 to 74.
 
 What VolSync reports of itself is used to know whether a mover runs, never whether a backup exists: after a failed one
 the status keeps the last success, and the backup of an empty volume succeeds without a restore point.
@@ -6,10 +6,10 @@ the status keeps the last success, and the backup of an empty volume succeeds wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, assert_never
 
-from controller import causes, children, locks, resources, say
+from controller import causes, children, locks, resources, rotation, say
 from controller.branch import Branch
 from controller.causes import Fault, Patience
 from controller.contract import Reason, Repo
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from controller.settings import Settings, Tier
 
 _STAGE = Stage.PROTECTED
+_AFTER_REMOVAL_S: Final = 2.0
 
 
 def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
     """What to do about a settled claim that asks for backups."""
+    if (stopping := _locked_out(wanted, claim, world, settings)) is not None:
+        return stopping
     destinations = [child for child in children.of_claim(world) if child.kind is Kind.DESTINATION]
     if leftovers := children.removal(destinations) + children.leftover_images(world):
         message = "the volume is filled; what it was restored through is removed"
@@ -42,13 +45,34 @@ def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: 
         return say.again(Branch.REMOVE_SOURCE, _STAGE, Reason.CONVERGING, message, unwanted)
     plan = _plan(wanted, claim, world, settings, tiers)
     patience = Patience(now, settings.patience)
-    held_up = _converge(plan) or _locks(world, now) or _lacking(plan) or _storage(claim, world, tiers, patience)
+    # While a source is paused no mover runs that a young lock could be of: the next one then meets none.
+    held_up = _abandoned(world, now) if _is_paused(claim, world, tiers) else None
+    held_up = held_up or _converge(plan) or _abandoned(world, now) or _in_doubt(world, now) or _lacking(plan)
+    held_up = held_up or _storage(claim, world, tiers, patience)
     return held_up or _changing(plan) or _watch(wanted, claim, world, tiers, patience)
 
 
 def is_syncing(source: Child) -> bool:
     """Whether VolSync says that a sync runs, or fails again and again: it does not tell the one from the other."""
     return bool(source.status.get("lastSyncStartTime"))
+
+
+def _locked_out(wanted: Intent, claim: Claim, world: World, settings: Settings) -> Decision | None:
+    """Stop a mover that cannot write any more. Its Secret is put right afterwards: till then it is the proof."""
+    for repo in sorted(world.locked_out, key=lambda repo: repo.value):
+        source = children.find(world, Kind.SOURCE, children.source_name(claim, repo))
+        mover = rotation.running(claim, repo, world)
+        if source is None or mover is None:
+            continue
+        stopped = source.content.get("paused") is True
+        body = rotation.paused(claim, repo, source, wanted, settings)
+        writes = () if stopped else (Replace(Kind.SOURCE, source.name, body, source.version),)
+        message = (
+            f"{mover.pod} has keys of the {repo.value} repository that were renewed since, and the store refuses them; "
+            "it is stopped, and the backup begins again with the new ones"
+        )
+        return say.wait(Branch.MOVER_LOCKED_OUT, _STAGE, Reason.CONVERGING, message, writes)
+    return None
 
 
 def _unwanted(claim: Claim, world: World, repos: Iterable[Repo]) -> tuple[Write, ...]:
@@ -160,19 +184,31 @@ def _writes(found: Child, world: World) -> bool:
     return not found.content.get("paused") and any(mover.owner == found.name for mover in world.movers)
 
 
-def _locks(world: World, now: datetime) -> Decision | None:
+def _is_paused(claim: Claim, world: World, repos: Iterable[Repo]) -> bool:
+    sources = (children.find(world, Kind.SOURCE, children.source_name(claim, repo)) for repo in repos)
+    return any(source is not None and source.content.get("paused") is True for source in sources)
+
+
+def _abandoned(world: World, now: datetime) -> Decision | None:
     """Before anything that waits for a sync to end: under a lock that was left behind, none ever does."""
+    found = [(lock, locks.classify(lock, world, now)) for lock in world.locks]
+    # All at once: a mover that begins meanwhile would hide those that are young.
+    abandoned = [(lock, seen.why) for lock, seen in found if isinstance(seen, locks.Abandoned)]
+    if not abandoned:
+        return None
+    named = "; ".join(f"the lock {lock.id} ({why})" for lock, why in abandoned)
+    message = f"removing {named}: under it no old restore point is forgotten"
+    writes = [RemoveLock(lock.repo, lock.id) for lock, _ in abandoned]
+    told = say.wait(Branch.LOCK_ABANDONED, _STAGE, Reason.REPORTED, message, writes)
+    return replace(told, look_again_s=_AFTER_REMOVAL_S)  # no event tells of an object of a store
+
+
+def _in_doubt(world: World, now: datetime) -> Decision | None:
     for lock in world.locks:
-        match locks.classify(lock, world, now):
-            case locks.Abandoned(why):
-                message = f"removing the lock {lock.id}, under which no old restore point is forgotten: {why}"
-                writes = [RemoveLock(lock.repo, lock.id)]
-                return say.wait(Branch.LOCK_ABANDONED, _STAGE, Reason.REPORTED, message, writes)
-            case locks.InDoubt(why):
-                message = f"the lock {lock.id} was left behind: {why}; make sure that nobody writes, then remove it"
-                return say.attention(Branch.LOCK_IN_DOUBT, _STAGE, Reason.REPORTED, message)
-            case locks.InUse():
-                continue
+        seen = locks.classify(lock, world, now)
+        if isinstance(seen, locks.InDoubt):
+            message = f"the lock {lock.id} was left behind: {seen.why}; make sure that nobody writes, then remove it"
+            return say.attention(Branch.LOCK_IN_DOUBT, _STAGE, Reason.REPORTED, message)
     return None
 
 

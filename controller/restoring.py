@@ -1,4 +1,4 @@
-"""A claim is stored with one of our destinations as its source, and not settled. Branches 40 to 54.
+"""A claim is stored with one of our destinations as its source, and not settled. Branches 39 to 54.
 
 Neither the destination's success nor its image proves anything: a restore of nothing succeeds, and gives an empty
 image. Proof is the restore point that the mover names in its log, and a volume that says it was filled from that image.
@@ -24,6 +24,7 @@ from controller.model import (
     Kind,
     Phase,
     RemoveLock,
+    Replace,
     RestorePoint,
     Unknown,
 )
@@ -51,6 +52,9 @@ def decide(claim: Claim, world: World, settings: Settings, decided: Stamp, now: 
         message = f"its decision names no restore point. {settling.cure(claim)}"
         return say.attention(Branch.SOURCE_NOT_STORED, Stage.BLOCKED, Reason.BLOCKED, message)
     found = children.find(world, Kind.DESTINATION, wanted["metadata"]["name"])
+    if found is not None and claim.phase is not Phase.BOUND and (renewed := _renewed(claim, restore, world, settings)):
+        message = f"giving the mover that restores {restore.point} the keys of now; its next pod has them"
+        return say.again(Branch.RESTORE_KEYS_RENEWED, Stage.RESTORING, Reason.RESTORING, message, renewed)
     if claim.phase is Phase.BOUND:
         return _bound(claim, world, restore, wanted, found)
     if world.platform:
@@ -74,6 +78,13 @@ def is_finished(destination: Child) -> bool:
     """Whether a destination has done the one sync that it was made for."""
     asked = (destination.content.get("trigger") or {}).get("manual")
     return asked is not None and destination.status.get("lastManualSync") == asked
+
+
+def _renewed(claim: Claim, restore: Restore, world: World, settings: Settings) -> tuple[Write, ...]:
+    """What puts the Secret of a restore right that has begun; nothing if nobody knows what should be in it."""
+    credentials = children.credentials(claim, restore.repo, world, settings)
+    writes = credentials.writes if isinstance(credentials, children.NotReady) else credentials
+    return tuple(write for write in writes if isinstance(write, Replace))
 
 
 def _bound(claim: Claim, world: World, restore: Restore, wanted: Object, found: Child | None) -> Decision:

@@ -12,15 +12,17 @@ import yaml
 
 from controller import contract
 from fixtures.components import controller
-from fixtures.engines import IMAGE
+from fixtures.engines import IMAGE, App, Store
 from fixtures.engines.reference import PROTECTED
 from fixtures.kube.kinds import CLAIM, POD
 from fixtures.kube.objects import condition, is_true
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
+    from controller.contract import Reason
     from fixtures.ground import Ground
     from fixtures.kube.objects import Object
+    from fixtures.repository import Repository
 
 ROOT: Final = Path(__file__).parent.parent
 NAME: Final = "orders"
@@ -147,6 +149,36 @@ class Desk:
         ended = self.ground.kube.exec(NAME, self.namespace, command, container=NAME, deadline_s=60)
         assert ended.exit_code == 0, ended.stderr
         return ended.stdout.decode().strip()
+
+    @property
+    def repository(self) -> Repository:
+        """Of the claim, in the local store, as the judge reads it."""
+        app = App(NAME, self.namespace, self.namespace, repository_password="-")  # noqa: S106 - the engine has its own
+        return self.ground.engine.repository(app, Store.LOCAL)
+
+    def heard(self) -> list[str]:
+        """What the events of the claim say."""
+        return [
+            event["message"]
+            for event in self.ground.kube.events(self.namespace)
+            if event["involvedObject"]["name"] == NAME and event["involvedObject"]["kind"] == CLAIM.name
+        ]
+
+    def told(self, reason: Reason, *words: str) -> str:
+        """What the claim's condition says, once it has this reason and these words; an event warns of it, too."""
+        found = eventually(
+            lambda: condition(self.claim, PROTECTED) or {},
+            lambda seen: seen.get("reason") == reason.value and all(word in seen["message"] for word in words),
+            expected=f"the claim's condition says {', '.join(words)}",
+            wait=self.ground.waits.restore,
+        )
+        warned = [
+            event["message"]
+            for event in self.ground.kube.events(self.namespace)
+            if event["reason"] == reason.value and event["type"] == "Warning"
+        ]
+        assert found["message"] in warned
+        return str(found["message"])
 
     def await_protected(self) -> None:
         """Until the controller says so; nothing is judged by it."""

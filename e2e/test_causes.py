@@ -1,4 +1,4 @@
-"""A22, A23, C25: whoever looks at a claim that waits reads what it waits for, of the reference controller."""
+"""A22, A23, A24, C25: whoever looks at a claim that waits reads what it waits for, of the reference controller."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from controller import contract
 from controller.contract import Reason
 from e2e.desk import NAME
 from fixtures.components.snapshot_controller import COMPONENT as SNAPSHOT_CONTROLLER
-from fixtures.engines import DRILL_LABEL
-from fixtures.engines.reference import PROTECTED
+from fixtures.engines import DRILL_LABEL, Store
 from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CLAIM, DEPLOYMENT, STORAGE_CLASS
-from fixtures.kube.objects import condition
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     from e2e.desk import Desk
     from fixtures.ground import Ground
-    from fixtures.kube.objects import Object
 
 NOT_NOW: Final = 409
 # The CSI driver of the tests takes none: what a class asks of it so is refused at each try.
@@ -59,27 +56,6 @@ def apply_again(desk: Desk) -> None:
     eventually(refused, lambda why: not why, expected="the claim is admitted again", wait=desk.ground.waits.gone)
 
 
-def told(desk: Desk, *words: str) -> str:
-    """What the claim's condition says, once it tells a fault of storage with all of these words."""
-
-    def look() -> Object:
-        return condition(desk.claim, PROTECTED) or {}
-
-    found = eventually(
-        look,
-        lambda seen: seen.get("reason") == Reason.STORAGE.value and all(word in seen["message"] for word in words),
-        expected=f"the claim's condition says {', '.join(words)}",
-        wait=desk.ground.waits.restore,
-    )
-    heard = [
-        event["message"]
-        for event in desk.ground.kube.events(desk.namespace)
-        if event["reason"] == Reason.STORAGE.value and event["type"] == "Warning"
-    ]
-    assert found["message"] in heard
-    return str(found["message"])
-
-
 @pytest.mark.thorough
 def test_without_a_snapshot_controller_backup_and_restore_say_so_and_go_on_when_it_is_back(desk: Desk) -> None:
     desk.apply_claim()
@@ -91,14 +67,14 @@ def test_without_a_snapshot_controller_backup_and_restore_say_so_and_go_on_when_
     with snapshot_controller_scaled_to_zero(desk.ground):
         annotations = {contract.BACK_UP_NOW_ANNOTATION: "once-more"}
         desk.ground.kube.patch(CLAIM, NAME, desk.namespace, {"metadata": {"annotations": annotations}})
-        told(desk, "[68]", "the backup to the local repository", "-src is not ready", "has not taken it up")
+        desk.told(Reason.STORAGE, "[68]", "backup to the local repository", "-src is not ready", "has not taken it up")
     assert "restore point" in desk.done("back-up", f"{desk.namespace}/{NAME}")
 
     desk.stop_app()
     desk.delete_claim()
     with snapshot_controller_scaled_to_zero(desk.ground):
         apply_again(desk)
-        told(desk, "[50]", "is not restored yet", "-dest-", "the snapshot controller has not taken it up")
+        desk.told(Reason.STORAGE, "[50]", "is not restored yet", "-dest-", "snapshot controller has not taken it up")
     desk.start_app()
     assert desk.shell("cat /data/word") == "one"
     desk.await_protected()
@@ -126,6 +102,41 @@ def test_a_provisioner_that_refuses_is_quoted_on_the_claim(desk: Desk) -> None:
                 },
             }
         )
-        told(desk, "[33]", f"the claim {NAME} is not bound: ProvisioningFailed", "unknown parameters: replicas")
+        desk.told(
+            Reason.STORAGE, "[33]", f"claim {NAME} is not bound: ProvisioningFailed", "unknown parameters: replicas"
+        )
     finally:
         kube.delete(STORAGE_CLASS, name)
+
+
+@contextmanager
+def data_away(desk: Desk) -> Iterator[None]:
+    """The restore points are listed, and none of what they hold is there."""
+    bucket, data = desk.ground.bucket(Store.LOCAL), f"{desk.repository.prefix()}data/"
+    aside = f"{desk.namespace}/aside/"
+    bucket.copy_prefix(data, aside)
+    bucket.delete_prefix(data)
+    try:
+        yield
+    finally:
+        bucket.copy_prefix(aside, data)
+
+
+@pytest.mark.thorough
+def test_a24_a_restore_that_fails_is_told_with_the_pod_to_look_at_and_ends_well_once_it_can(desk: Desk) -> None:
+    desk.apply_claim()
+    desk.start_app()
+    desk.shell("echo one >/data/word && sync")
+    desk.await_protected()
+    assert "restore point" in desk.done("back-up", f"{desk.namespace}/{NAME}")
+    desk.stop_app()
+    desk.delete_claim()
+    with data_away(desk):
+        apply_again(desk)
+        see = f"see kubectl -n {desk.namespace} logs volsync-dst-"
+        desk.told(Reason.REPORTED, "[50]", "the mover has failed to restore", "exit code 1", see)
+        # What is wrong is not said by handing out what is not there.
+        assert desk.claim["status"]["phase"] == "Pending"
+    desk.start_app()
+    assert desk.shell("cat /data/word") == "one"
+    desk.await_protected()

@@ -27,8 +27,8 @@ from fixtures.workload import Workload
 if TYPE_CHECKING:
     from fixtures.drill import Drill
 
-# Enough to upload that the mover can be met while it does.
-LARGE = Workload(files=50, large_files=4, large_file_size_bytes=48 * 1024 * 1024)
+# Enough to upload that the mover can be met while it does; the last large file is another one in each generation.
+LARGE = Workload(files=50, large_files=1, large_file_size_bytes=192 * 1024 * 1024)
 GIVEN = (
     Declare(),
     AppFinds(Verdict.EMPTY_LEGITIMATELY),

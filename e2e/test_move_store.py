@@ -19,14 +19,19 @@ from fixtures.scenario import (
     Write,
 )
 from fixtures.steps import BackUpGoesOn, BeginBackUp, MoveStore, SecondClaimHolds, TellOfStore
+from fixtures.workload import Workload
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
+
+# Enough to read that the mover can be held while it does.
+LARGE = Workload(files=50, large_files=1, large_file_size_bytes=48 * 1024 * 1024)
 
 # One app is away and wants to come back, the other is in the middle of a backup.
 STORE_MOVES = Scenario(
     id="SC-24",
     name="store moves and its keys are renewed, in the middle of a backup",
+    data=LARGE,
     given=(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),

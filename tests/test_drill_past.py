@@ -85,6 +85,31 @@ def test_a_request_that_is_refused_in_words_that_fit_is_as_it_must_be(run: Calla
     assert findings.passed, findings.report()
 
 
+class Slow(World):
+    """At first nobody can say."""
+
+    def __init__(self, *, answers_after: float) -> None:
+        super().__init__()
+        self._left = answers_after
+
+    def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
+        if wanted != NEWEST and app.name not in self.claims:
+            self._left -= 1
+            if self._left >= 0:
+                raise KubeError("apply", app.name, 503, "ServiceUnavailable", "x denied the request: try again")
+            raise KubeError("apply", app.name, 403, "Forbidden", "x denied the request: there is no restore point")
+        super().protect(app, wanted)
+
+
+def test_a_refusal_that_asks_to_try_again_is_asked_again(run: Callable[..., Findings]) -> None:
+    findings = run(Slow(answers_after=3), REFUSED)
+    assert findings.passed, findings.report()
+
+
+def test_a_refusal_that_asks_to_try_again_for_ever_is_no_answer_to_the_request(run: Callable[..., Findings]) -> None:
+    fails(run(Slow(answers_after=float("inf")), REFUSED), "to be decided about")
+
+
 def test_a_refusal_that_says_something_else_is_none(run: Callable[..., Findings]) -> None:
     fails(run(Refusing("go away"), REFUSED), "the claim is refused at admission")
 
@@ -94,7 +119,7 @@ def test_an_error_that_is_no_refusal_leaves_the_drill_without_an_answer(run: Cal
 
 
 def test_a_request_that_comes_up_empty_was_not_refused(run: Callable[..., Findings]) -> None:
-    fails(run(World(), REFUSED), "it to be said of orders-proof")
+    fails(run(World(), REFUSED), "it to be said of orders")
 
 
 class Refusing(World):
@@ -104,11 +129,11 @@ class Refusing(World):
         super().__init__()
         self._message = f"admission webhook denied the request: {message}" if denies else message
 
-    def restore_into_second_claim(self, app: App, claim: str, wanted: Wanted = NEWEST) -> None:
+    def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
         eligible = [p for p in self.points if wanted.as_of is None or p.taken_at <= wanted.as_of]
-        if wanted.previous >= len(eligible):
-            raise KubeError("apply", claim, 403, "Forbidden", self._message)
-        super().restore_into_second_claim(app, claim, wanted)
+        if self.points and app.name not in self.claims and wanted.previous >= len(eligible):
+            raise KubeError("apply", app.name, 403, "Forbidden", self._message)
+        super().protect(app, wanted)
 
 
 def test_an_app_that_is_refused_at_admission_is_told_why_and_comes_back_as_it_was(

@@ -13,9 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from controller import naming
-from controller.cluster.claims import child_from, claim_from, claim_names, claims_concerned, mover_from
+from controller.cluster.claims import (
+    child_from,
+    claim_from,
+    claim_names,
+    claims_concerned,
+    mover_from,
+    mover_owner,
+    pod_state,
+)
 from controller.cluster.saying import Said, said_on
-from controller.model import Kind
+from controller.model import Kind, PodState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Key = tuple[str, str]  # namespace and name, of a claim or of any other object
 _DROPPED_MAX: Final = 1000
+_ENDED_MAX: Final = 1000
 _IMAGE_OF: Final = re.compile(r"volsync-(.+)-dest-\d{14}")
 
 
@@ -124,6 +133,34 @@ class Shelf(Generic[T]):
                 self._by_claim[place[0], key] = left
 
 
+class Movers(Shelf["Mover"]):
+    """Mover pods that may still write. Of those that failed, and may be gone, it is kept that they were seen to end.
+
+    A pod that is deleted ends first and is gone a moment later: only who watches can say of its lock that nobody holds
+    it any more. After a restart that is not known, and the lock has to grow old.
+    """
+
+    def __init__(self, changed: Callable[[Object, tuple[str, ...]], None]) -> None:
+        super().__init__(mover_from, _keys_of_mover, changed)
+        self.ended: dict[Key, None] = {}
+
+    def put(self, body: Object) -> None:
+        self._note(body)
+        super().put(body)
+
+    def drop(self, body: Object) -> None:
+        self._note(body)
+        super().drop(body)
+
+    def _note(self, body: Object) -> None:
+        failed = (body.get("status") or {}).get("phase") == "Failed" and pod_state(body) is PodState.ENDED
+        if not failed or mover_owner(body) is None:
+            return
+        if len(self.ended) >= _ENDED_MAX:
+            del self.ended[next(iter(self.ended))]
+        self.ended[_place(body)] = None
+
+
 class Cache:
     """Claims with the label; children, images and movers of all claims. `wake` is told which claim to look at."""
 
@@ -137,7 +174,7 @@ class Cache:
         )
         # What was met only when we wanted to make it: no watch shows it (its label is gone), so it is read each time.
         self.strays: set[tuple[Kind, Key]] = set()
-        self.movers: Shelf[Mover] = Shelf(mover_from, _keys_of_mover, self._object_changed)
+        self.movers = Movers(self._object_changed)
 
     def children_of(self, namespace: str, name: str) -> tuple[Child, ...]:
         """What bears a claim's mark, or a name that we would give."""
@@ -151,6 +188,10 @@ class Cache:
     def movers_of(self, namespace: str, name: str) -> tuple[Mover, ...]:
         """The mover pods of a claim, as far as they were seen."""
         return tuple(mover for _, mover in self.movers.of_claim(namespace, naming.claim_key(namespace, name)))
+
+    def movers_ended_in(self, namespace: str) -> tuple[str, ...]:
+        """The mover pods of a namespace that were seen to fail, those that are gone since included."""
+        return tuple(name for where, name in self.movers.ended if where == namespace)
 
     def _of_kind(self, kind: Kind) -> Shelf[Child]:
         return Shelf(lambda body: child_from(kind, body), claim_names, self._object_changed)

@@ -11,12 +11,12 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from controller import children, contract, intent, stamp
+from controller import children, contract, intent, rotation, stamp
 from controller.cluster.api import CHILDREN, CLAIMS, NODES, PODS, VOLUMES, ApiError
 from controller.cluster.claims import MADE_BY_VOLSYNC, child_from, claim_from, mover_from, pod_state
 from controller.cluster.saying import said_on
 from controller.cluster.stalling import Stalling
-from controller.model import Kind, Moment, Phase, Pods, World
+from controller.model import Kind, Moment, Phase, Pods, PodState, World
 
 if TYPE_CHECKING:
     from controller.cluster.api import Api
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from controller.cluster.cache import Cache, Key
     from controller.cluster.platform import Platform
     from controller.cluster.saying import Said
+    from controller.contract import Repo
     from controller.intent import Reading
     from controller.model import Child, Claim, Mover, Object
     from controller.settings import Settings
@@ -86,7 +87,12 @@ class Reader:
             pods=await self._pods(namespace) if told.locks else None,
             stalls=await self._stalling.look(claim, found, movers),
         )
-        return Looked(world, reading, said, told.notes)
+        locked_out = await self._locked_out(claim, world) if settled else frozenset()
+        return Looked(replace(world, locked_out=locked_out), reading, said, told.notes)
+
+    async def _locked_out(self, claim: Claim, world: World) -> frozenset[Repo]:
+        held = rotation.outdated(claim, world, self._settings)
+        return frozenset([repo for repo, keys in held.items() if await self._stores.refuses(repo, claim, keys)])
 
     async def _claim(self, key: Key) -> tuple[Claim | None, Said | None]:
         """From the cache; one without the label, or gone, is in no cache."""
@@ -162,7 +168,8 @@ class Reader:
         except ApiError:
             return None
         ready = all(_is_ready(node) for node in nodes)
-        return Pods({pod["metadata"]["name"]: pod_state(pod) for pod in pods}, nodes_ready=ready)
+        ended = dict.fromkeys(self._cache.movers_ended_in(namespace), PodState.ENDED)
+        return Pods({**ended, **{pod["metadata"]["name"]: pod_state(pod) for pod in pods}}, nodes_ready=ready)
 
 
 def _is_ready(node: Object) -> bool:

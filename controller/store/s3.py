@@ -32,6 +32,10 @@ class StoreError(Exception):
     """The store refused, or did not answer. The text is the same for the same cause, and holds no key."""
 
 
+class Refused(StoreError):
+    """The store answered that it does not know this key, or does not let it do this."""
+
+
 class AlreadyThere(StoreError):
     """An object of this name exists."""
 
@@ -158,7 +162,7 @@ class Bucket:
         if answer.status in {409, 412} and "If-None-Match" in (headers or {}):
             raise AlreadyThere(f"{key} exists already")
         if answer.status not in {200, 204}:
-            raise StoreError(_refusal(answer.status, body, self._bucket))
+            raise _refusal(answer.status, body, self._bucket)
         return body
 
     def _signed(self, verb: str, url: str, content: bytes, headers: Mapping[str, str]) -> dict[str, str]:
@@ -207,15 +211,15 @@ def _entry(contents: ET.Element) -> Entry:
     return Entry(unquote_plus(key), datetime.fromisoformat(stored_at.replace("Z", "+00:00")).astimezone(UTC))
 
 
-def _refusal(status: int, body: bytes, bucket: str) -> str:
+def _refusal(status: int, body: bytes, bucket: str) -> StoreError:
     try:
         code = ET.fromstring(body).findtext("Code") or ""  # noqa: S314 - of the store that holds all backups
     except ET.ParseError:
         code = ""
     match code:
         case "NoSuchBucket":
-            return f"the bucket {bucket} does not exist"
+            return StoreError(f"the bucket {bucket} does not exist")
         case "AccessDenied" | "InvalidAccessKeyId" | "SignatureDoesNotMatch":
-            return f"the store refuses our key ({code}); correct the base Secret, or what the key may do"
+            return Refused(f"the store refuses our key ({code}); correct the base Secret, or what the key may do")
         case _:
-            return f"the store answered {status} {code}".rstrip()
+            return StoreError(f"the store answered {status} {code}".rstrip())

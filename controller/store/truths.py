@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ from controller.intent import Intent, Latest
 from controller.model import Absent, Credentials, Exists, MissingCredentials, Unknown
 from controller.store.asking import Repository, Seen
 from controller.store.restic import Restic
-from controller.store.s3 import Access, Bucket
+from controller.store.s3 import Access, Bucket, Refused, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,6 +124,18 @@ class Stores:
             return Unknown(access.why)
         repository = self.repository(repo, claim.namespace, claim.name, access)
         return await repository.read(self.restic(repo, claim, access), deadline_s)
+
+    async def refuses(self, repo: Repo, claim: Claim, access: Credentials) -> bool:
+        """Whether the store answers, and does not let this access read what it has of the claim. No answer is none."""
+        repository = self.repository(repo, claim.namespace, claim.name, access)
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await repository.bucket.first(repository.path, start_after=repository.path)
+        except Refused:
+            return True
+        except (StoreError, TimeoutError):
+            return False
+        return False
 
 
 def _access(repo: Repo, given: Mapping[Repo, Given]) -> Given:

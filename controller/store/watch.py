@@ -94,6 +94,10 @@ class StoreWatch:
             self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths))
         return told
 
+    async def refuses(self, repo: Repo, claim: Claim, access: Credentials) -> bool:
+        """See `Stores.refuses`."""
+        return await self._stores.refuses(repo, claim, access)
+
     async def _look(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
         known_bytes = await self._noted.take(repo, claim.full_name, given)
         if known_bytes is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from controller import contract, naming, stamp
+from controller import contract, naming, rotation, stamp
 from controller.contract import Repo
 from controller.model import (
     Absent,
@@ -20,6 +20,7 @@ from controller.model import (
     Child,
     Claim,
     Create,
+    Credentials,
     Decision,
     Delete,
     Exists,
@@ -44,6 +45,7 @@ from tests.controller.scene import BASE, NOW, SETTINGS, restore_log
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+KEY = "AWS_SECRET_ACCESS_KEY"
 Content = tuple[int, ...]  # the generations that were written, one after another; () is an empty volume
 
 
@@ -64,6 +66,7 @@ class Running:
     owner: str
     copy: Content
     retain: Mapping[str, int]
+    key: str
 
 
 @dataclass
@@ -85,6 +88,7 @@ class Cluster:
     now: datetime = NOW
     store_up: bool = True
     movers_misled: bool = False  # their Secret names another store than ours, an empty one
+    given: Credentials = BASE  # the keys that the store takes, and no others
     points: list[Point] = field(default_factory=list)
     announced: bool = False  # in the store; it stays there
     claim: Claim | None = None
@@ -117,6 +121,13 @@ class Cluster:
         return Exists(points[-1].id, points[-1].at, len(points), points)
 
     def world(self, claim: Claim | None, moment: Moment = Moment.RECONCILE) -> World:
+        seen = self._world(claim, moment)
+        if claim is None or claim.uid is None:
+            return seen
+        # The store refuses all keys but those of now.
+        return replace(seen, locked_out=frozenset(rotation.outdated(claim, seen, SETTINGS)))
+
+    def _world(self, claim: Claim | None, moment: Moment) -> World:
         return World(
             moment=moment,
             namespace="shop",
@@ -127,7 +138,7 @@ class Cluster:
             movers=tuple(Mover(mover.pod, mover.owner) for mover in self.running.values()),
             snapshots=tuple(self.images),
             populated_from=self.populated_from,
-            credentials={Repo.LOCAL: BASE},
+            credentials={Repo.LOCAL: self.given},
             locks=tuple(self.locks.values()) if self.store_up else (),
             pods=Pods(dict.fromkeys(self.running, PodState.ALIVE), nodes_ready=True),
             nonce=f"request-{self.counter}",
@@ -249,11 +260,33 @@ class Cluster:
         begun_with = found.status.get("begunWith", manual)
         status = {"lastSyncStartTime": str(number), "copy": copy, "begunWith": begun_with}
         self.update(found, status={**found.status, **status})
-        self.running[pod] = Running(pod, found.name, copy, found.content["restic"].get("retain") or {})
+        retain = found.content["restic"].get("retain") or {}
+        self.running[pod] = Running(pod, found.name, copy, retain, self._key_in_secret(found.name))
         self.backups_begun.append((found, self.claim, copy))
 
+    def _key_in_secret(self, name: str) -> str:
+        secret = self.objects.get((Kind.SECRET, name))
+        return str((secret.content if secret else self.given.data)[KEY])
+
+    def renew_keys(self) -> None:
+        """The old ones are refused from now on; who asks with them asks in vain."""
+        self.given = Credentials({**self.given.data, KEY: f"key-{self.tick()}"})
+
+    def stop_paused(self) -> None:
+        """VolSync ends the mover of a source that is paused."""
+        for mover in list(self.running.values()):
+            source = self.objects.get((Kind.SOURCE, mover.owner))
+            if source is not None and source.content.get("paused"):
+                self.kill(mover, exclusive=False)
+
+    def give_up(self) -> None:
+        """restic has asked with keys that are refused for long enough; its lock stays, since it cannot remove it."""
+        for mover in list(self.running.values()):
+            if mover.key != self.given.data[KEY]:
+                self.kill(mover, exclusive=False)
+
     def end_backup(self, mover: Running) -> None:
-        if not self.store_up:
+        if not self.store_up or mover.key != self.given.data[KEY]:
             return
         number = self.tick()
         del self.running[mover.pod]
@@ -293,6 +326,8 @@ class Cluster:
             manual = found.content["trigger"]["manual"]
             locked = any(lock.exclusive for lock in self.locks.values())
             if found.status.get("lastManualSync") == manual or not self.store_up or locked:
+                continue
+            if self._key_in_secret(found.content["restic"]["repository"]) != self.given.data[KEY]:
                 continue
             newest = self.points[-1] if self.points and not self.movers_misled else None
             image = f"{naming.image_prefix(found.name)}{self.tick():014d}"

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
-from Crypto.Cipher import AES
-from Crypto.Hash import Poly1305
 
 from clusters.images.gomodule import GoModule
 from controller.configuration import Admission, Configuration, S3Deadlines
@@ -24,6 +22,7 @@ from controller.model import Claim, Credentials
 from controller.settings import Settings, Store
 from controller.store.session import open_session
 from controller.store.truths import Stores
+from fixtures.locks import sealed
 from fixtures.wait import Waits, eventually
 
 if TYPE_CHECKING:
@@ -119,12 +118,7 @@ class RealStore:
         """Turn a repository into one of a format that restic does not know yet."""
         key = json.loads(self.run(of, "cat", "masterkey"))
         config = {**json.loads(self.run(of, "cat", "config")), "version": 99}
-        nonce = os.urandom(16)
-        cipher = AES.new(base64.b64decode(key["encrypt"]), AES.MODE_CTR, nonce=b"", initial_value=nonce)
-        text = cipher.encrypt(json.dumps(config).encode())
-        signer = base64.b64decode(key["mac"]["k"]) + base64.b64decode(key["mac"]["r"])
-        mac = Poly1305.new(key=signer, cipher=AES, nonce=nonce, data=text).digest()
-        self.put(f"{self.path(of)}/config", nonce + text + mac)
+        self.put(f"{self.path(of)}/config", sealed(key, json.dumps(config).encode()))
 
     def configuration(self, **changes: Any) -> Configuration:
         """An installation that uses this store."""

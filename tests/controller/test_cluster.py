@@ -23,6 +23,7 @@ from controller.model import (
     Annotate,
     Child,
     Create,
+    Credentials,
     Delete,
     Kind,
     Lock,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from controller.model import Claim, Object, Truth, World
 
 SHOP = CLAIMS.path("shop", "orders")
+OLD_KEY = "b2xk"
 SOURCE, DESTINATION, SECRET = CHILDREN[Kind.SOURCE], CHILDREN[Kind.DESTINATION], CHILDREN[Kind.SECRET]
 
 
@@ -115,6 +117,10 @@ class Stores:
     async def look(self, *_: object, **__: object) -> Told:
         self.then()
         return Told({Repo.LOCAL: self.truth}, self.locks)
+
+    async def refuses(self, repo: Repo, claim: Claim, access: Credentials) -> bool:
+        assert (repo, claim.full_name) == (Repo.LOCAL, "shop/orders")
+        return access.data["AWS_ACCESS_KEY_ID"] == OLD_KEY
 
 
 class Platform:
@@ -398,6 +404,49 @@ def test_pods_are_listed_after_the_locks_were_read_and_all_of_them() -> None:
     pods = run(asked, server).pods
     assert dict(pods.states) == dict.fromkeys(("another", "mover", "third"), PodState.ALIVE)
     assert not pods.nodes_ready
+
+
+def looked_at(server: ApiServer, cache: Cache, locks: tuple[Lock, ...] = ()) -> Any:
+    """The world around the claim."""
+
+    async def asked(api: Api) -> Any:
+        return (await reader(api, cache, Stores(EXISTS, locks)).look(("shop", "orders"))).world
+
+    return run(asked, server)
+
+
+@pytest.mark.parametrize(
+    ("last", "state"),
+    [
+        (pod_of("volsync-src-a", "Failed", state="terminated", terminating=True), PodState.ENDED),
+        (pod_of("volsync-src-a", terminating=True), None),  # deleted by force: nobody saw it end
+        (pod_of("volsync-src-a", "Failed", state="running"), None),  # given up with its node
+    ],
+)
+def test_of_a_mover_that_is_gone_it_is_known_that_it_was_seen_to_end(last: Any, state: PodState | None) -> None:
+    server = ApiServer()
+    server.put(SHOP, body_of(settled_claim()))
+    cache = cached(server)
+    for version, body in enumerate((pod_of("volsync-src-a"), last), start=1):
+        cache.movers.put({**body, "metadata": {**body["metadata"], "name": "mover", "resourceVersion": str(version)}})
+    cache.movers.drop({**last, "metadata": {**last["metadata"], "name": "mover", "resourceVersion": "3"}})
+    lock = Lock(Repo.LOCAL, "a" * 64, "mover", NOW, exclusive=False)
+    assert looked_at(server, cache, (lock,)).pods.states.get("mover") is state
+
+
+def test_a_mover_whose_keys_were_renewed_is_locked_out_if_the_store_refuses_those_that_it_has() -> None:
+    for key, locked_out in ((OLD_KEY, {Repo.LOCAL}), ("c3RpbGwgZ29vZA==", set())):
+        server = ApiServer()
+        server.put(SHOP, body_of(settled_claim()))
+        for write_ in decision(world(settled_claim(), EXISTS)).writes:
+            if isinstance(write_, Create):
+                body = {**write_.body}
+                if write_.kind is Kind.SECRET:
+                    body["data"] = {**write_.body["data"], "AWS_ACCESS_KEY_ID": key}
+                else:
+                    server.put(PODS.path("shop", "mover"), pod_of(f"volsync-src-{write_.name}"))
+                server.put(CHILDREN[write_.kind].path("shop", write_.name), body)
+        assert looked_at(server, cached(server)).locked_out == locked_out
 
 
 @pytest.mark.parametrize(

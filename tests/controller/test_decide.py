@@ -97,6 +97,7 @@ SOURCE, DESTINATION = of_kind(PROTECTED, Kind.SOURCE), of_kind(BEGUN, Kind.DESTI
 UNREADY = AwaitedSnapshot("volsync-x-src", NOW - HOUR, "orders", taken_up=False)
 UNBOUND = AwaitedVolume("orders", NOW - HOUR, Complaint("ProvisioningFailed", "the pool is full"))
 FULL = {"result": "Failed", "logs": "Fatal: write /cache/x: no space left on device"}
+RENEWED: dict[str, object] = {"AWS_SECRET_ACCESS_KEY": "b2xk"}
 TOKEN = settled_claim({contract.BACK_UP_NOW_ANNOTATION: "now-1"})
 POD = f"volsync-src-{of_kind(PROTECTED, Kind.SOURCE).name}-x7k2p"
 
@@ -422,6 +423,14 @@ ROWS = (
         Stage.RESTORING,
     ),
     Row(
+        "F27 SC-24 keys renewed while a restore runs",
+        Branch.RESTORE_KEYS_RENEWED,
+        world(RESTORING, EXISTS, children=edited(BEGUN, Kind.SECRET, RENEWED)),
+        AGAIN,
+        Stage.RESTORING,
+        ("replace Secret",),
+    ),
+    Row(
         "F23 SC-08",
         Branch.RESTORE_LOCK_ABANDONED,
         world(RESTORING, EXISTS, children=BEGUN, locks=(lock(exclusive=True),), pods=Pods({}, nodes_ready=True)),
@@ -598,6 +607,72 @@ ROWS = (
         AGAIN,
         Stage.PROTECTED,
         ("replace ReplicationSource",),
+    ),
+    Row(
+        "F27 SC-24 a mover with keys that the store refuses",
+        Branch.MOVER_LOCKED_OUT,
+        world(
+            settled_claim(),
+            EXISTS,
+            children=edited(SYNCING, Kind.SECRET, RENEWED),
+            movers=(Mover(POD, SOURCE.name),),
+            locked_out=frozenset({Repo.LOCAL}),
+        ),
+        WAIT,
+        Stage.PROTECTED,
+        ("replace ReplicationSource",),
+    ),
+    Row(
+        "F27 SC-24 I6 it is being stopped",
+        Branch.MOVER_LOCKED_OUT,
+        world(
+            settled_claim(),
+            EXISTS,
+            children=edited(edited(SYNCING, Kind.SECRET, RENEWED), Kind.SOURCE, {"paused": True}),
+            movers=(Mover(POD, SOURCE.name),),
+            locked_out=frozenset({Repo.LOCAL}),
+        ),
+        WAIT,
+        Stage.PROTECTED,
+    ),
+    Row(
+        "F27 SC-24 it has ended",
+        Branch.HEAL_CHILDREN,
+        world(
+            settled_claim(),
+            EXISTS,
+            children=edited(edited(SYNCING, Kind.SECRET, RENEWED), Kind.SOURCE, {"paused": True}),
+        ),
+        AGAIN,
+        Stage.PROTECTED,
+        ("replace Secret", "replace ReplicationSource"),
+    ),
+    Row(
+        "F27 SC-24 its lock goes before the next one begins",
+        Branch.LOCK_ABANDONED,
+        world(
+            settled_claim(),
+            EXISTS,
+            children=edited(edited(SYNCING, Kind.SECRET, RENEWED), Kind.SOURCE, {"paused": True}),
+            locks=(lock(minutes=1),),
+            pods=Pods({POD: PodState.ENDED}, nodes_ready=True),
+        ),
+        WAIT,
+        Stage.PROTECTED,
+        ("remove lock",),
+    ),
+    Row(
+        "F27 SC-24 its keys still open the store",
+        Branch.HEAL_CHILDREN,
+        world(
+            settled_claim(),
+            EXISTS,
+            children=edited(SYNCING, Kind.SECRET, RENEWED),
+            movers=(Mover(POD, SOURCE.name),),
+        ),
+        AGAIN,
+        Stage.PROTECTED,
+        ("replace Secret",),
     ),
     Row(
         "F27 SC-24 credentials rotated",

@@ -193,6 +193,18 @@ class Controller(RuleBasedStateMachine):
         self.cluster.store_up = not self.cluster.store_up
 
     @rule()
+    def keys_are_renewed(self) -> None:
+        self.cluster.renew_keys()
+
+    @rule()
+    def movers_of_paused_sources_end(self) -> None:
+        self.cluster.stop_paused()
+
+    @rule()
+    def restic_gives_up(self) -> None:
+        self.cluster.give_up()
+
+    @rule()
     def movers_are_misled_or_led_right(self) -> None:
         """A restore finds nothing, although there is something, and succeeds."""
         self.cluster.movers_misled = not self.cluster.movers_misled
@@ -293,7 +305,8 @@ class Controller(RuleBasedStateMachine):
         cluster.store_up, cluster.movers_misled = True, False
         if cluster.claim is not None and cluster.claim.labels.get(contract.TIER_LABEL) == "hurly":
             self.label("hourly")
-        quiet, branch, seen = 0, None, []
+        quiet, branch = 0, None
+        seen: list[Branch] = []
         for _ in range(ROUNDS_TO_REST_MAX):
             cluster.tick()
             cluster.finish_deletion()
@@ -301,6 +314,9 @@ class Controller(RuleBasedStateMachine):
             cluster.restore()
             if quiet == 0:
                 self.backups_begin()
+            cluster.stop_paused()
+            if len(seen) > ROUNDS_TO_REST_MAX // 2:
+                cluster.give_up()
             for mover in list(cluster.running.values()):
                 cluster.end_backup(mover)
             cluster.collect_garbage()

@@ -23,6 +23,9 @@ from controller.settings import HOURLY, Settings, Store
 from controller.store.marking import mark
 from controller.store.s3 import AlreadyThere, Bucket
 from controller.store.watch import Note, StoreWatch
+from fixtures import locks
+from fixtures.components.minio import Store as Minio
+from fixtures.repository import Repository
 from fixtures.wait import Waits, eventually
 from tests.controller.real_store import BUCKET, RealStore, credentials, free_port, minio, program
 from tests.controller.scene import claim, new_claim, settled_claim
@@ -415,6 +418,36 @@ def test_a_lock_that_was_left_behind_is_read_with_its_owner_and_a_running_movers
     assert (found.repo, found.id, found.host, found.exclusive) == (Repo.LOCAL, lock, socket.gethostname(), False)
     assert abs(datetime.now(UTC) - found.refreshed_at) < timedelta(minutes=10)
     assert watched(store, settled_claim(), a_mover_runs=True).locks == ()
+
+
+def test_a_lock_that_nobody_renewed_is_read_although_a_mover_runs(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    address = Minio("local", store.endpoint, store.endpoint, "an-access-key", "a-secret-key", BUCKET)
+    repository = Repository.in_bucket(store.restic, address, store.path(ORDERS), "a password")
+    name = locks.leave(repository, host="laptop", age=timedelta(minutes=20))
+    [found] = watched(store, settled_claim(), a_mover_runs=True).locks
+    assert (found.id, found.host) == (name, "laptop")
+
+
+def test_a_store_refuses_keys_that_it_does_not_know_and_no_others(store: RealStore) -> None:
+    async def refused(stores: Stores) -> list[bool]:
+        return [
+            await stores.refuses(Repo.LOCAL, ORDERS, credentials(**changes))
+            for changes in ({}, {"AWS_ACCESS_KEY_ID": "of-last-year"}, {"AWS_SECRET_ACCESS_KEY": "of-last-year"})
+        ]
+
+    assert store.ask(refused) == [False, True, True]
+
+
+def test_a_store_that_is_away_or_has_no_such_bucket_refuses_nobody(store: RealStore) -> None:
+    async def refused(stores: Stores) -> bool:
+        return await stores.refuses(Repo.LOCAL, ORDERS, credentials())
+
+    for elsewhere in (
+        replace(store.store, endpoint=f"http://127.0.0.1:{free_port()}"),
+        replace(store.store, bucket="no"),
+    ):
+        assert not store.ask(refused, settings=Settings(stores={Repo.LOCAL: elsewhere}))
 
 
 # --- one bucket ------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from controller.model import (
     Mover,
     Phase,
     Pods,
+    PodState,
     RemoveLock,
     Replace,
     Unknown,
@@ -272,6 +273,18 @@ def test_a_lock_left_behind_is_removed_by_its_id_and_only_with_proof() -> None:
         found = decision(doubtful)
         assert (found.branch, found.writes) == (Branch.LOCK_IN_DOUBT, ())
         assert "22fc71ad" in found.outcome.message
+
+
+def test_all_locks_whose_owners_are_gone_are_removed_at_once_and_no_other() -> None:
+    """A mover that begins after the first removal would hide the second: a young lock may be its own."""
+    host = f"{naming.source_job(source_in(protecting()).name)}-x7k2p"
+    held = [
+        Lock(Repo.LOCAL, name, owner, NOW - HOUR / 4, exclusive=False)
+        for name, owner in (("of-a-laptop", "laptop"), ("own", host), ("own-of-before", host))
+    ]
+    ended = Pods({host: PodState.ENDED}, nodes_ready=True)
+    seen = world(settled_claim(), EXISTS, children=protecting(), locks=tuple(held), pods=ended)
+    assert decision(seen).writes == (RemoveLock(Repo.LOCAL, "own"), RemoveLock(Repo.LOCAL, "own-of-before"))
 
 
 def test_a_lock_left_behind_is_removed_although_a_change_waits_for_the_sync_that_it_stops() -> None:
