@@ -1,4 +1,4 @@
-"""A claim is being created: what its volume starts from, or why it has to wait. Branches 1 to 12.
+"""A claim is being created: what its volume starts from, or why it has to wait. Branches 1 to 13.
 
 This is the only moment at which that can be decided: the data source of a stored claim cannot be changed.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from controller import children, contract, intent, naming, quantity, stamp, truth
+from controller import children, contract, intent, naming, quantity, stamp, standing_by, truth
 from controller.branch import Branch
 from controller.contract import Reason
 from controller.intent import DESTINATION_KIND, VOLSYNC_GROUP, Intent, Latest, NotOurs, Problems
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from controller.contract import Repo
     from controller.intent import Reading
     from controller.model import Claim, World
+    from controller.settings import Settings
 
 
-def decide(reading: Reading, claim: Claim, world: World, now: datetime) -> Decision:
+def decide(reading: Reading, claim: Claim, world: World, now: datetime, settings: Settings) -> Decision:
     """What becomes of a claim that is being created. Unknown is never taken for absent."""
     match reading:
         case NotOurs():
@@ -45,12 +46,12 @@ def decide(reading: Reading, claim: Claim, world: World, now: datetime) -> Decis
         case Problems():
             return _refuse(Branch.UNREADABLE, Reason.MISCONFIGURED, str(reading))
         case Intent():
-            return _decide(reading, claim, world, now)
+            return _decide(reading, claim, world, now, settings)
         case _:
             assert_never(reading)
 
 
-def _decide(wanted: Intent, claim: Claim, world: World, now: datetime) -> Decision:
+def _decide(wanted: Intent, claim: Claim, world: World, now: datetime, settings: Settings) -> Decision:
     remaining = _predecessors_at_work(world)
     if remaining:
         # It names its claim by name alone: it would back up the new volume before that is filled, or end a backup of
@@ -72,7 +73,7 @@ def _decide(wanted: Intent, claim: Claim, world: World, now: datetime) -> Decisi
         case Absent():
             return _start_fresh(wanted, claim, world, now)
         case Exists():
-            return _restore(wanted, claim, world, (repo, found), now)
+            return _restore(wanted, claim, world, (repo, found), now, settings)
         case _:
             assert_never(found)
 
@@ -85,7 +86,9 @@ def _start_fresh(wanted: Intent, claim: Claim, world: World, now: datetime) -> D
     return _allow(Branch.FRESH, claim, Stamp(Start.FRESH, _life(world), now, message), Source.CLEAR)
 
 
-def _restore(wanted: Intent, claim: Claim, world: World, where: tuple[Repo, Exists], now: datetime) -> Decision:
+def _restore(  # noqa: PLR0917 - all that a restore is decided by
+    wanted: Intent, claim: Claim, world: World, where: tuple[Repo, Exists], now: datetime, settings: Settings
+) -> Decision:
     repo, found = where
     point = truth.select(found, wanted.request)
     match point:
@@ -106,14 +109,21 @@ def _restore(wanted: Intent, claim: Claim, world: World, where: tuple[Repo, Exis
         return _refuse(Branch.TOO_SMALL, Reason.UNMEETABLE, message)
     at = point.at.replace(microsecond=0)
     message = f"restoring {point.id} of {at.isoformat()}, one of {found.count} in the {repo.value} repository"
-    decided = Stamp(Start.RESTORE, _life(world), now, message, Restore(repo, point.id, at, wanted.request))
-    return _allow(Branch.RESTORE, claim, decided, destination_source(claim, decided))
+    image = standing_by.ready(wanted, claim, world, point, settings) if repo is standing_by.REPO else None
+    key = None
+    if image is not None:
+        key = naming.standby_key(repo.value, point.id)
+        message = f"{message}, from its standby image {image.name}"
+    elif wanted.standby:
+        message = f"{message}; {standing_by.why_not(world)}"
+    decided = Stamp(Start.RESTORE, _life(world), now, message, Restore(repo, point.id, at, wanted.request, key))
+    branch = Branch.RESTORE if image is None else Branch.RESTORE_FROM_STANDBY
+    return _allow(branch, claim, decided, destination_source(claim, decided))
 
 
 def destination_source(claim: Claim, decided: Stamp) -> DataSource:
     """The data source that a stamp promises. Without a namespace: with one, the API server drops it in silence."""
-    name = naming.destination(claim.namespace, claim.name, decided.life)
-    return DataSource(VOLSYNC_GROUP, DESTINATION_KIND, name)
+    return DataSource(VOLSYNC_GROUP, DESTINATION_KIND, children.destination_name(claim, decided))
 
 
 def validate(reading: Reading, claim: Claim) -> Decision:
@@ -160,10 +170,13 @@ _REASONS = {
 def _predecessors_at_work(world: World) -> list[str]:
     prefix = naming.child_prefix(world.namespace, world.name)
     sources = {f"source {child.name}" for child in children.of_claim(world) if child.kind is Kind.SOURCE}
+    place = world.namespace, world.name
     movers = {
         f"mover {mover.pod}"
         for mover in world.movers
-        if mover.owner.startswith(prefix) and not naming.is_destination(world.namespace, world.name, mover.owner)
+        if mover.owner.startswith(prefix)
+        and not naming.is_destination(*place, mover.owner)
+        and not naming.is_standby(*place, mover.owner)
     }
     return sorted(sources | movers)
 

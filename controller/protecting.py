@@ -1,4 +1,4 @@
-"""A claim is settled: it gets its backups, and they are watched. Branches 60 to 74.
+"""A claim is settled: it gets its backups, and they are watched. Branches 60 to 77.
 
 What VolSync reports of itself is used to know whether a mover runs, never whether a backup exists: after a failed one
 the status keeps the last success, and the backup of an empty volume succeeds without a restore point.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from controller import causes, children, locks, resources, say
+from controller import causes, children, locks, resources, say, standing_by
 from controller.branch import Branch
 from controller.causes import Fault, Patience
 from controller.contract import Reason, Repo
@@ -29,8 +29,9 @@ _STAGE = Stage.PROTECTED
 
 def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
     """What to do about a settled claim that asks for backups."""
-    destinations = [child for child in children.of_claim(world) if child.kind is Kind.DESTINATION]
-    if leftovers := children.removal(destinations) + children.leftover_images(world):
+    kept = children.standbys(world) if wanted.standby else ()
+    destinations = [child for child in children.of_claim(world) if child.kind is Kind.DESTINATION and child not in kept]
+    if leftovers := children.removal(destinations) + children.leftover_images(world, but_of=kept):
         message = "the volume is filled; what it was restored through is removed"
         return say.again(Branch.CLEAR_RESTORE, _STAGE, Reason.CONVERGING, message, leftovers)
     if world.platform:
@@ -43,17 +44,14 @@ def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: 
     plan = _plan(wanted, claim, world, settings, tiers)
     patience = Patience(now, settings.patience)
     held_up = _converge(plan) or _locks(world, now) or _lacking(plan) or _storage(claim, world, tiers, patience)
-    return held_up or _changing(plan) or _watch(wanted, claim, world, tiers, patience)
-
-
-def is_syncing(source: Child) -> bool:
-    """Whether VolSync says that a sync runs, or fails again and again: it does not tell the one from the other."""
-    return bool(source.status.get("lastSyncStartTime"))
+    held_up = held_up or _changing(plan) or standing_by.decide(wanted, claim, world, settings)
+    return held_up or _watch(wanted, claim, world, tiers, patience)
 
 
 def _unwanted(claim: Claim, world: World, repos: Iterable[Repo]) -> tuple[Write, ...]:
     wanted = {children.source_name(claim, repo) for repo in repos}
-    return children.removal(child for child in children.of_claim(world) if child.name not in wanted)
+    found = [child for child in children.of_claim(world) if not children.is_standby(child, world)]
+    return children.removal(child for child in found if child.name not in wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,9 @@ def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos:
         body = resources.with_trigger(body, _trigger(found, body["spec"]["trigger"], wanted.back_up_now))
         if children.is_made_as(found, body, claim):
             continue
-        now_possible = resources.with_trigger(body, found.content.get("trigger") or {}) if is_syncing(found) else body
+        now_possible = (
+            resources.with_trigger(body, found.content.get("trigger") or {}) if children.is_syncing(found) else body
+        )
         if children.is_made_as(found, now_possible, claim) or _writes(found, world):
             waiting.append(found.name)
         else:
@@ -173,7 +173,8 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
     for repo, found in sources:
         if found is not None and (complaint := _complaint(repo, tiers[repo], found, world, patience)):
             return complaint
-    return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, f"backed up by tier {wanted.tier_name}")
+    message = f"backed up by tier {wanted.tier_name}{standing_by.told(wanted, world)}"
+    return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
 
 
 def _why(source: Child, world: World, found: Truth, patience: Patience) -> str:
