@@ -144,8 +144,9 @@ def _make(found: Exists, claim: Claim, world: World, body: Object, others: list[
     # A restore and `forget` lock each other out, so it begins when a backup has ended, and one at a time.
     if source is None or children.is_syncing(source) or _is_busy(world, source):
         return None
-    if begun := children.removal(each for each in others if not restoring.is_finished(each)):
-        return _again(Branch.CLEAR_STANDBY, "a standby of an older restore point did not get on, and goes", begun)
+    kept = _newest(world)
+    if removed := children.removal(each for each in others if kept is None or each is not kept.standby):
+        return _again(Branch.CLEAR_STANDBY, "of older standbys only the newest that is done stays meanwhile", removed)
     message = f"an image of the newest restore point {found.newest} is made, to stand by"
     return _again(Branch.MAKE_STANDBY, message, children.as_made(Kind.DESTINATION, body, claim, world))
 

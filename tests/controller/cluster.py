@@ -169,7 +169,7 @@ class Cluster:
             uid=uid,
             version=str(self.tick()),
             claim=body["metadata"]["annotations"][contract.CLAIM_ANNOTATION],
-            owner_uid=body["metadata"]["ownerReferences"][0]["uid"],
+            owner_uid=next((owner["uid"] for owner in body["metadata"].get("ownerReferences", ())), None),
             created_at=self.now,
             content=body["data"] if kind is Kind.SECRET else body["spec"],
         )
@@ -290,7 +290,7 @@ class Cluster:
             held = newest.content if newest else ()
             merged = held if not left_over or left_over == held else (*left_over, *held)
             self.images[image] = merged
-            log = restore_log(newest.id) if newest else "No eligible snapshots found\n"
+            log = restore_log(newest.id, newest.at) if newest else "No eligible snapshots found\n"
             self.update(
                 found,
                 status={

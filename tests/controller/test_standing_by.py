@@ -146,6 +146,13 @@ def test_one_standby_is_made_at_a_time_and_one_that_does_not_get_on_makes_way() 
     assert stuck.writes == (Delete(Kind.DESTINATION, slow.name, slow.uid),)
 
 
+def test_where_backups_outrun_restores_one_older_image_stays_and_no_more() -> None:
+    newest = RestorePoint(NOW, "e" * 64)
+    behind = decision(seen(OLDER, READY, truth=Exists(newest.id, newest.at, 4)))
+    assert behind.branch is Branch.CLEAR_STANDBY
+    assert behind.writes == (Delete(Kind.DESTINATION, OLDER.name, OLDER.uid),)
+
+
 def test_the_older_image_stays_until_the_newer_one_is_ready() -> None:
     making = decision(seen(OLDER, standby()))
     assert (making.branch, making.writes) == (Branch.PROTECTED, ())
