@@ -7,11 +7,10 @@ an image of an older point cannot be met by mistake. What counts is the log of i
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller import children, naming, restoring, say, truth
+from controller import children, naming, resources, restoring, say, truth
 from controller.branch import Branch
 from controller.contract import Reason, Repo
 from controller.intent import Intent, Latest
@@ -95,11 +94,14 @@ def _tidy(current: Child, found: Exists, world: World, others: list[Child]) -> D
 def told(wanted: Intent, world: World) -> str:
     """How fresh the image is, to follow what is said of a claim; the same as long as nothing has changed."""
     found = world.truths.get(REPO)
-    if not wanted.standby or not isinstance(found, Exists):
-        return ""
+    return f"; {freshness(found, world)}" if wanted.standby and isinstance(found, Exists) else ""
+
+
+def freshness(found: Exists, world: World) -> str:
+    """How the newest image compares with the newest restore point, in words."""
     if (image := _newest(world)) is None:
-        return "; no standby image is ready yet"
-    what = f"; its standby image is of {image.point} of {image.at.isoformat()}"
+        return "no standby image is ready"
+    what = f"its standby image is of {image.point} of {image.at.isoformat()}"
     if truth.is_same_point(found.newest, image.point):
         return f"{what}, the newest restore point"
     return f"{what}, {found.at.replace(microsecond=0) - image.at} older than the newest, and is not used"
@@ -115,7 +117,7 @@ def behind_s(reading: Reading, world: World) -> float | None:
     if not isinstance(reading, Intent) or not reading.standby or not isinstance(found, Exists):
         return None
     if (image := _newest(world)) is None:
-        return math.inf
+        return float("inf")
     is_newest = truth.is_same_point(found.newest, image.point)
     return 0.0 if is_newest else max((found.at - image.at).total_seconds(), 1.0)
 
@@ -127,10 +129,17 @@ def images(world: World) -> tuple[Image, ...]:
         name, point = restoring.image_of(standby), restoring.restored_point(standby)
         at = restoring.restored_at(standby)
         is_there = world.moment is not Moment.RECONCILE or name in world.snapshots
-        is_done = restoring.is_finished(standby) and not standby.terminating
+        is_done = restoring.is_finished(standby) and _is_as_triggered(standby, world) and not standby.terminating
         if name is not None and point is not None and at is not None and is_there and is_done:
             found.append(Image(standby, name, point, at))
     return tuple(found)
+
+
+def _is_as_triggered(standby: Child, world: World) -> bool:
+    """Whether it has synced for the one restore point of its name, and not again by somebody's hand."""
+    asked = (standby.content.get("trigger") or {}).get("manual") or ""
+    key = asked.removeprefix(resources.restore_trigger(""))
+    return standby.name == naming.standby(world.namespace, world.name, key)
 
 
 def outlived(world: World) -> tuple[Child, ...]:

@@ -329,6 +329,13 @@ def test_of_several_images_the_newest_outlives_the_claim_and_what_is_not_done_go
     assert not {READY.name, image_of(READY)} & deleted
 
 
+def test_an_image_of_a_sync_that_somebody_asked_for_by_hand_does_not_outlive_the_claim() -> None:
+    content = {**READY.content, "trigger": {"manual": "by hand"}}
+    again = replace(READY, content=content, status={**READY.status, "lastManualSync": "by hand"})
+    gone = decision(world(None, children=(again,), snapshots=(image_of(again),)))
+    assert again.name in {write.name for write in gone.writes if isinstance(write, Delete)}
+
+
 def test_a_claim_that_is_being_deleted_keeps_its_image() -> None:
     leaving = decision(seen(READY, of=replace(WARM, terminating=True)))
     assert leaving.branch is Branch.LEAVING
