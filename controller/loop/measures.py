@@ -118,7 +118,7 @@ class Measures:
         )
         self._errors = Counter("firedrill_reconcile_errors", "Looks at a claim that failed.", registry=self.registry)
 
-    def decided(self, world: World, decision: Decision, standby_behind_s: float | None = None) -> None:
+    def decided(self, world: World, decision: Decision, standby_behind_s: float | None) -> None:
         """A decision was taken, new or not. `standby_behind_s` is as in `standing_by.behind_s`."""
         key = (world.namespace, world.name)
         before = self._claims.states.get(key)
