@@ -83,9 +83,8 @@ def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos:
         body = resources.with_trigger(body, _trigger(found, body["spec"]["trigger"], wanted.back_up_now))
         if children.is_made_as(found, body, claim):
             continue
-        now_possible = (
-            resources.with_trigger(body, found.content.get("trigger") or {}) if children.is_syncing(found) else body
-        )
+        busy = children.is_syncing(found) or standing_by.is_at_work(world)
+        now_possible = resources.with_trigger(body, found.content.get("trigger") or {}) if busy else body
         if children.is_made_as(found, now_possible, claim) or _writes(found, world):
             waiting.append(found.name)
         else:
@@ -124,7 +123,7 @@ def _storage(claim: Claim, world: World, repos: Iterable[Repo], patience: Patien
 
 def _changing(plan: _Plan) -> Decision | None:
     if plan.waiting:
-        message = f"a change of {', '.join(plan.waiting)} waits until the backup that runs has ended"
+        message = f"a change of {', '.join(plan.waiting)} waits until the mover that runs has ended"
         return say.wait(Branch.CHANGE_WAITS, _STAGE, Reason.CONVERGING, message)
     return None
 
@@ -133,7 +132,8 @@ def _trigger(found: Child, schedule: Object, token: str | None) -> Object:
     """What the trigger of a source should be: its schedule, and a backup on request until that is done.
 
     A trigger that stays set silences the schedule. One that is changed while a sync runs is acknowledged by that sync,
-    whose data are older than the request (both seen on a cluster): so `_plan` leaves it alone until the sync has ended.
+    whose data are older than the request (both seen on a cluster): so `_plan` leaves it alone until the sync has ended,
+    and until nothing is being made to stand by, whose restore would make the backup's `forget` fail.
     """
     if token is None or found.status.get("lastManualSync") == token:
         return schedule

@@ -122,6 +122,11 @@ def behind_s(reading: Reading, world: World) -> float | None:
     return 0.0 if is_newest else max((found.at - image.at).total_seconds(), 1.0)
 
 
+def is_at_work(world: World) -> bool:
+    """Whether a mover restores something to stand by."""
+    return any(naming.is_standby(world.namespace, world.name, mover.owner) for mover in world.movers)
+
+
 def images(world: World) -> tuple[Image, ...]:
     """The images that stand by, whatever they are of. At admission nobody looks whether the snapshots are there."""
     found = []
@@ -161,10 +166,7 @@ def _make(found: Exists, claim: Claim, world: World, body: Object, others: list[
 
 
 def _is_busy(world: World, source: Child) -> bool:
-    return any(
-        mover.owner == source.name or naming.is_standby(world.namespace, world.name, mover.owner)
-        for mover in world.movers
-    )
+    return is_at_work(world) or any(mover.owner == source.name for mover in world.movers)
 
 
 def _why_spoiled(current: Child, world: World, body: Object) -> str | None:

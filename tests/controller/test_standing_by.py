@@ -137,6 +137,14 @@ def test_a_standby_is_not_begun_beside_a_backup_whose_forget_it_would_lock_out()
     assert decision(world(WARM, COUNTED, children=syncing)).branch is Branch.PROTECTED
 
 
+def test_a_backup_on_request_waits_until_nothing_is_restored_to_stand_by() -> None:
+    asked = settled_claim({**STANDBY, contract.BACK_UP_NOW_ANNOTATION: "now-1"})
+    making = standby()
+    mover = Mover(f"{naming.destination_job(making.name)}-x7k2p", making.name)
+    assert decision(seen(making, of=asked, movers=(mover,))).branch is Branch.CHANGE_WAITS
+    assert decision(seen(making, of=asked)).branch is Branch.HEAL_CHILDREN
+
+
 def test_one_standby_is_made_at_a_time_and_one_that_does_not_get_on_makes_way() -> None:
     slow = standby(POINTS[0])
     at_work = Mover(f"{naming.destination_job(slow.name)}-x7k2p", slow.name)
