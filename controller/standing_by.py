@@ -44,8 +44,7 @@ def ready(wanted: Intent, claim: Claim, world: World, point: RestorePoint, setti
         return None
     body = children.standby(claim, _key(point.id), wanted.mover, settings)
     for image in images(world):
-        is_it = image.standby.name == body["metadata"]["name"] and truth.is_same_point(point.id, image.point)
-        if is_it and children.restores_as(image.standby, body):
+        if truth.is_same_point(point.id, image.point) and children.restores_as(image.standby, body):
             return image
     return None
 

@@ -211,6 +211,11 @@ def test_how_fresh_the_image_is_stands_on_the_claim_and_is_measured() -> None:
     assert behind_s(world(WARM, scene.ABSENT)) is None
 
 
+def test_an_image_of_a_sync_that_is_not_the_one_asked_for_counts_as_none() -> None:
+    synced = replace(READY, status={**READY.status, "lastManualSync": "by hand"})
+    assert behind_s(seen(synced)) == math.inf
+
+
 def test_what_is_said_of_an_image_does_not_change_with_the_hour() -> None:
     around = seen(OLDER, standby())
     later = decision(around, now=NOW + HOUR / 2)
@@ -342,6 +347,11 @@ def test_an_image_of_a_sync_that_somebody_asked_for_by_hand_does_not_outlive_the
     again = replace(READY, content=content, status={**READY.status, "lastManualSync": "by hand"})
     gone = decision(world(None, children=(again,), snapshots=(image_of(again),)))
     assert again.name in {write.name for write in gone.writes if isinstance(write, Delete)}
+
+
+def test_an_image_that_is_lost_does_not_outlive_the_claim_as_if_it_were_there() -> None:
+    gone = decision(world(None, children=(READY,)))
+    assert [write.name for write in gone.writes if isinstance(write, Delete)] == [READY.name]
 
 
 def test_a_claim_that_is_being_deleted_keeps_its_image() -> None:
