@@ -83,7 +83,7 @@ def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos:
         body = resources.with_trigger(body, _trigger(found, body["spec"]["trigger"], wanted.back_up_now))
         if children.is_made_as(found, body, claim):
             continue
-        busy = children.is_syncing(found) or standing_by.is_at_work(world)
+        busy = children.is_syncing(found) or (repo is standing_by.REPO and standing_by.is_at_work(world))
         now_possible = resources.with_trigger(body, found.content.get("trigger") or {}) if busy else body
         if children.is_made_as(found, now_possible, claim) or _writes(found, world):
             waiting.append(found.name)
