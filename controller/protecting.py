@@ -173,7 +173,7 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
     for repo, found in sources:
         if found is not None and (complaint := _complaint(repo, tiers[repo], found, world, patience)):
             return complaint
-    message = f"backed up by tier {wanted.tier_name}{standing_by.told(wanted, world)}"
+    message = f"backed up by tier {wanted.tier_name}{standing_by.told(wanted, world, patience)}"
     return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
 
 

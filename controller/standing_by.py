@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller import children, naming, resources, restoring, say, truth
+from controller import causes, children, naming, resources, restoring, say, truth
 from controller.branch import Branch
 from controller.contract import Reason, Repo
 from controller.intent import Intent, Latest
@@ -20,6 +20,7 @@ from controller.model import Exists, Kind, Moment, Replace
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from controller.causes import Patience
     from controller.intent import Reading
     from controller.model import Child, Claim, Decision, Object, RestorePoint, World, Write
     from controller.settings import Settings
@@ -90,10 +91,14 @@ def _tidy(current: Child, found: Exists, world: World, others: list[Child]) -> D
     return None
 
 
-def told(wanted: Intent, world: World) -> str:
+def told(wanted: Intent, world: World, patience: Patience) -> str:
     """How fresh the image is, to follow what is said of a claim; the same as long as nothing has changed."""
     found = world.truths.get(REPO)
-    return f"; {freshness(found, world)}" if wanted.standby and isinstance(found, Exists) else ""
+    if not wanted.standby or not isinstance(found, Exists):
+        return ""
+    begun = [each for each in children.standbys(world) if not restoring.is_finished(each)]
+    delays = [cause for each in begun if (cause := causes.of_delay(world, each, found, patience)) is not None]
+    return f"; {freshness(found, world)}" + "".join(f" ({cause.text})" for cause in delays)
 
 
 def freshness(found: Exists, world: World) -> str:

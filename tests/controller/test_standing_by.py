@@ -28,6 +28,7 @@ from controller.model import (
     RestorePoint,
     World,
 )
+from controller.stalls import AwaitedVolume, Complaint, Stall
 from tests.controller import scene
 from tests.controller.scene import (
     COUNTED,
@@ -214,6 +215,14 @@ def test_how_fresh_the_image_is_stands_on_the_claim_and_is_measured() -> None:
 def test_an_image_of_a_sync_that_is_not_the_one_asked_for_counts_as_none() -> None:
     synced = replace(READY, status={**READY.status, "lastManualSync": "by hand"})
     assert behind_s(seen(synced)) == math.inf
+
+
+def test_what_holds_up_the_making_of_an_image_is_told_and_the_claim_is_protected_all_the_same() -> None:
+    making = standby()
+    stall = Stall(making.name, volumes=(AwaitedVolume("dest", NOW - HOUR, Complaint("ProvisioningFailed", "full")),))
+    found = decision(replace(seen(making), stalls=(stall,)))
+    assert found.outcome.reason is contract.Reason.PROTECTED
+    assert "no standby image is ready (the claim dest is not bound: ProvisioningFailed: full)" in found.outcome.message
 
 
 def test_what_is_said_of_an_image_does_not_change_with_the_hour() -> None:
