@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from controller import children, intent, locks, quantity, stamp
 from controller.contract import Repo
 from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
+from controller.store.notes import Notes
 from controller.store.truths import RESTIC_S
 from controller.truth import Failed
 
@@ -59,6 +60,7 @@ class StoreWatch:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._noted = Notes(stores)
         self._kept: dict[str, _Kept] = {}
         self._lock_files: dict[str, dict[str, LockFile]] = {}  # by claim: a lock's content never changes
 
@@ -83,13 +85,20 @@ class StoreWatch:
         if kept is not None and kept.syncs == syncs and time.monotonic() - kept.at_s < _USED_AGAIN_S:
             return kept.told
         repos = [Repo.LOCAL, *([Repo.REMOTE] if reading.remote else [])]
-        seen = {repo: await self._stores.look(repo, claim, given) for repo in repos}
+        seen = {repo: await self._look(repo, claim, given) for repo in repos}
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
-        is_clear = not told.locks and not any(isinstance(truth, Unknown) for truth in told.truths.values())
-        # A note that is still to be written is written once; if that fails, the next answer asks for it again.
+        is_clear = not told.locks and not any(isinstance(t, Unknown) or t == Absent() for t in told.truths.values())
+        # A note that is still to be written is written once; if that fails, the next answer asks for it again. What is
+        # not announced yet will be.
         if is_clear and not a_mover_runs:
             self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths))
         return told
+
+    async def _look(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
+        known_bytes = await self._noted.take(repo, claim.full_name, given)
+        if known_bytes is None:
+            return await self._stores.look(repo, claim, given)
+        return await self._stores.look_at_noted(repo, claim, given, known_bytes)
 
     def forget(self, full_name: str) -> None:
         """The claim is gone, or asks for nothing."""

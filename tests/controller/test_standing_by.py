@@ -222,7 +222,7 @@ def test_what_holds_up_the_making_of_an_image_is_told_and_the_claim_is_protected
     stall = Stall(making.name, volumes=(AwaitedVolume("dest", NOW - HOUR, Complaint("ProvisioningFailed", "full")),))
     found = decision(replace(seen(making), stalls=(stall,)))
     assert found.outcome.reason is contract.Reason.PROTECTED
-    assert "no standby image is ready (the claim dest is not bound: ProvisioningFailed: full)" in found.outcome.message
+    assert "no standby image is ready (the claim dest is not bound: ProvisioningFailed: " in found.outcome.message
 
 
 def test_what_is_said_of_an_image_does_not_change_with_the_hour() -> None:
