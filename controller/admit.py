@@ -1,4 +1,4 @@
-"""A claim is being created: what its volume starts from, or why it has to wait. Branches 1 to 12.
+"""A claim is being created: what its volume starts from, or why it has to wait. Branches 1 to 13.
 
 This is the only moment at which that can be decided: the data source of a stored claim cannot be changed.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from controller import children, contract, intent, naming, quantity, stamp, truth
+from controller import children, contract, intent, naming, quantity, stamp, standing_by, truth
 from controller.branch import Branch
 from controller.contract import Reason
 from controller.intent import DESTINATION_KIND, VOLSYNC_GROUP, Intent, Latest, NotOurs, Problems
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from controller.contract import Repo
     from controller.intent import Reading
     from controller.model import Claim, Truth, World
+    from controller.settings import Settings
 
 
-def decide(reading: Reading, claim: Claim, world: World, now: datetime) -> Decision:
+def decide(reading: Reading, claim: Claim, world: World, now: datetime, settings: Settings) -> Decision:
     """What becomes of a claim that is being created. Unknown is never taken for absent."""
     match reading:
         case NotOurs():
@@ -49,7 +50,7 @@ def decide(reading: Reading, claim: Claim, world: World, now: datetime) -> Decis
             message = "nobody looked for what the previous claim of this name has left; apply it again"
             return _refuse(Branch.TRUTH_UNKNOWN, Reason.UNDECIDED, message)
         case Intent():
-            return _decide(reading, claim, world, now)
+            return _decide(reading, claim, world, now, settings)
         case _:
             assert_never(reading)
 
@@ -60,14 +61,20 @@ def must_look_back(wanted: Intent, truths: Mapping[Repo, Truth]) -> bool:
     It does not where the newest restore point is restored: before its destination is made, all that the earlier claim
     left is removed, its movers are waited for and the store is asked again (23, 24, 54), so that nothing is filled
     before. It does not where the store holds nothing and no backup was ever announced: then there was no source. It
-    does for whoever starts empty beside a backup that may be under way, or chooses among restore points by number.
+    does for whoever starts empty beside a backup that may be under way, or chooses among restore points by number, or
+    may be filled from an image that is there: of that nobody asks again.
     """
-    if wanted.own_source is not None or wanted.skip_reason is not None or not isinstance(wanted.request, Latest):
+    if (
+        wanted.standby
+        or wanted.own_source is not None
+        or wanted.skip_reason is not None
+        or not isinstance(wanted.request, Latest)
+    ):
         return True
     return any(isinstance(found, Absent) and found.announced for found in truths.values())
 
 
-def _decide(wanted: Intent, claim: Claim, world: World, now: datetime) -> Decision:
+def _decide(wanted: Intent, claim: Claim, world: World, now: datetime, settings: Settings) -> Decision:
     remaining = _predecessors_at_work(world)
     if remaining:
         # It names its claim by name alone: it would back up the new volume before that is filled, or end a backup of
@@ -89,7 +96,7 @@ def _decide(wanted: Intent, claim: Claim, world: World, now: datetime) -> Decisi
         case Absent():
             return _start_fresh(wanted, claim, world, now)
         case Exists():
-            return _restore(wanted, claim, world, (repo, found), now)
+            return _restore(wanted, claim, world, (repo, found), now, settings)
         case _:
             assert_never(found)
 
@@ -102,7 +109,9 @@ def _start_fresh(wanted: Intent, claim: Claim, world: World, now: datetime) -> D
     return _allow(Branch.FRESH, claim, Stamp(Start.FRESH, _life(world), now, message), Source.CLEAR)
 
 
-def _restore(wanted: Intent, claim: Claim, world: World, where: tuple[Repo, Exists], now: datetime) -> Decision:
+def _restore(  # noqa: PLR0917 - all that a restore is decided by
+    wanted: Intent, claim: Claim, world: World, where: tuple[Repo, Exists], now: datetime, settings: Settings
+) -> Decision:
     repo, found = where
     point = truth.select(found, wanted.request)
     match point:
@@ -123,14 +132,21 @@ def _restore(wanted: Intent, claim: Claim, world: World, where: tuple[Repo, Exis
         return _refuse(Branch.TOO_SMALL, Reason.UNMEETABLE, message)
     at = point.at.replace(microsecond=0)
     message = f"restoring {point.id} of {at.isoformat()}, one of {found.count} in the {repo.value} repository"
-    decided = Stamp(Start.RESTORE, _life(world), now, message, Restore(repo, point.id, at, wanted.request))
-    return _allow(Branch.RESTORE, claim, decided, destination_source(claim, decided))
+    image = standing_by.ready(wanted, claim, world, point, settings) if repo is standing_by.REPO else None
+    key = None
+    if image is not None:
+        key = naming.standby_key(repo.value, point.id)
+        message = f"{message}, from its standby image {image.name}"
+    elif wanted.standby:
+        message = f"{message}; {standing_by.why_not(world)}"
+    decided = Stamp(Start.RESTORE, _life(world), now, message, Restore(repo, point.id, at, wanted.request, key))
+    branch = Branch.RESTORE if image is None else Branch.RESTORE_FROM_STANDBY
+    return _allow(branch, claim, decided, destination_source(claim, decided))
 
 
 def destination_source(claim: Claim, decided: Stamp) -> DataSource:
     """The data source that a stamp promises. Without a namespace: with one, the API server drops it in silence."""
-    name = naming.destination(claim.namespace, claim.name, decided.life)
-    return DataSource(VOLSYNC_GROUP, DESTINATION_KIND, name)
+    return DataSource(VOLSYNC_GROUP, DESTINATION_KIND, children.destination_name(claim, decided))
 
 
 def validate(reading: Reading, claim: Claim) -> Decision:
@@ -177,10 +193,13 @@ _REASONS = {
 def _predecessors_at_work(world: World) -> list[str]:
     prefix = naming.child_prefix(world.namespace, world.name)
     sources = {f"source {child.name}" for child in children.of_claim(world) if child.kind is Kind.SOURCE}
+    place = world.namespace, world.name
     movers = {
         f"mover {mover.pod}"
         for mover in world.movers
-        if mover.owner.startswith(prefix) and not naming.is_destination(world.namespace, world.name, mover.owner)
+        if mover.owner.startswith(prefix)
+        and not naming.is_destination(*place, mover.owner)
+        and not naming.is_standby(*place, mover.owner)
     }
     return sorted(sources | movers)
 

@@ -6,7 +6,10 @@ from enum import Enum
 
 
 class Branch(Enum):
-    """One way to decide. They are tried from the lowest number of their part up; the first that applies is taken."""
+    """One way to decide. They are tried from the lowest number of their part up; the first that applies is taken.
+
+    Those of standbys came later: 13 is tried before 9, and 75 to 77 before 70.
+    """
 
     # A claim is being created.
     NOT_OURS = 1
@@ -22,6 +25,8 @@ class Branch(Enum):
     # A claim is about to be stored.
     STORED_AS_DECIDED = 11
     STORED_OTHERWISE = 12
+    # A claim is being created, once more.
+    RESTORE_FROM_STANDBY = 13
 
     # A claim is stored, or gone: what comes before everything else.
     GONE = 20
@@ -79,3 +84,6 @@ class Branch(Enum):
     NEVER_BACKED_UP = 72
     OVERDUE = 73
     PROTECTED = 74
+    CLEAR_STANDBY = 75
+    STANDBY_SPOILED = 76
+    MAKE_STANDBY = 77

@@ -39,10 +39,22 @@ def removal(found: Iterable[Child]) -> tuple[Write, ...]:
     return tuple(Delete(child.kind, child.name, child.uid) for child in listed if not child.terminating)
 
 
-def leftover_images(world: World) -> tuple[Write, ...]:
-    """The writes that remove images of this claim's destinations, in whichever life."""
+def standbys(world: World) -> tuple[Child, ...]:
+    """The destinations whose images are kept ready, done or not (`standing_by`)."""
+    return tuple(child for child in of_claim(world) if is_standby(child, world))
+
+
+def is_standby(child: Child, world: World) -> bool:
+    """Whether a child of the claim is one of those."""
+    return child.kind is Kind.DESTINATION and naming.is_standby(world.namespace, world.name, child.name)
+
+
+def leftover_images(world: World, but_of: Iterable[Child] = ()) -> tuple[Write, ...]:
+    """The writes that remove images of this claim's destinations, in whichever life, but for those that are named."""
     prefix = f"volsync-{naming.child_prefix(world.namespace, world.name)}"
-    return tuple(Delete(Kind.SNAPSHOT, name, None) for name in sorted(world.snapshots) if name.startswith(prefix))
+    kept = tuple(naming.image_prefix(child.name) for child in but_of)
+    left = [name for name in sorted(world.snapshots) if name.startswith(prefix) and not name.startswith(kept)]
+    return tuple(Delete(Kind.SNAPSHOT, name, None) for name in left)
 
 
 def find(world: World, kind: Kind, name: str) -> Child | None:
@@ -62,8 +74,20 @@ def source_name(claim: Claim, repo: Repo) -> str:
 
 def current_names(claim: Claim, stamp: Stamp | None) -> frozenset[str]:
     """The names that sources and destinations of this life may have."""
-    destination = {naming.destination(claim.namespace, claim.name, stamp.life)} if stamp else set()
+    destination = {destination_name(claim, stamp)} if stamp else set()
     return frozenset({source_name(claim, repo) for repo in Repo} | destination)
+
+
+def destination_name(claim: Claim, stamp: Stamp) -> str:
+    """The destination that a claim with this stamp names, or would: one of its life, or the standby promised to it."""
+    if stamp.restore is not None and stamp.restore.standby is not None:
+        return naming.standby(claim.namespace, claim.name, stamp.restore.standby)
+    return naming.destination(claim.namespace, claim.name, stamp.life)
+
+
+def is_syncing(source: Child) -> bool:
+    """Whether VolSync says that a sync runs, or fails again and again: it does not tell the one from the other."""
+    return bool(source.status.get("lastSyncStartTime"))
 
 
 def is_made_as(child: Child, body: Object, claim: Claim) -> bool:
@@ -123,7 +147,26 @@ def destination(claim: Claim, stamp: Stamp, mover: MoverIdentity, settings: Sett
     if stamp.restore is None:
         return None
     secret = source_name(claim, stamp.restore.repo)
+    if stamp.restore.standby is not None:
+        return resources.standby(claim, stamp.restore.standby, secret, mover, settings)
     return resources.destination(claim, stamp.life, secret, stamp.restore.request, mover, settings)
+
+
+def standby(claim: Claim, key: str, mover: MoverIdentity, settings: Settings) -> Object:
+    """The destination that should stand by for this claim, of the restore point with this key."""
+    return resources.standby(claim, key, source_name(claim, Repo.LOCAL), mover, settings)
+
+
+def restores_as(found: Child, body: Object) -> bool:
+    """Whether a destination was made as this body says.
+
+    A standby whose sync is done needs its Secret no more: that was an earlier life's, and went with it.
+    """
+    content, wanted = found.content, body["spec"]
+    is_done = found.status.get("lastManualSync") == wanted["trigger"]["manual"]
+    if is_done and body["metadata"].get("ownerReferences") is None:
+        content = {**content, "restic": {**(content.get("restic") or {}), "repository": wanted["restic"]["repository"]}}
+    return bool(content == wanted)
 
 
 def _external(claim: Claim, name: str, repo: Repo, world: World, settings: Settings) -> tuple[Write, ...] | NotReady:

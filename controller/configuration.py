@@ -200,6 +200,7 @@ class _File(_Part):
     external_secrets: _Vault | None = Field(default=None, alias="externalSecrets")
     # How long something may wait before the cluster is asked why.
     patience_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(default=60.0, alias="patienceSeconds")
+    standby: bool = False
     s3: _S3 = Field(default_factory=_S3)
     admission: _Admission = Field(default_factory=_Admission)
     metrics_port: _Port = Field(default=8080, alias="metricsPort")
@@ -244,6 +245,7 @@ class _File(_Part):
             prune_interval_days=self.prune_interval_days,
             external_secrets=self.external_secrets.settings() if self.external_secrets else None,
             patience=timedelta(seconds=self.patience_seconds),
+            standby=self.standby,
         )
         return Configuration(
             namespace=self.namespace,

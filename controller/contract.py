@@ -18,6 +18,8 @@ from controller.naming import (
     marker_path,
     repository_path,
     source,
+    standby,
+    standby_key,
 )
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "RUN_AS_USER_ANNOTATION",
     "SETTLED_ANNOTATION",
     "SKIP_RESTORE_ANNOTATION",
+    "STANDBY_ANNOTATION",
     "TIER_LABEL",
     "Reason",
     "Repo",
@@ -54,6 +57,8 @@ __all__ = [
     "marker_path",
     "repository_path",
     "source",
+    "standby",
+    "standby_key",
 ]
 
 # --- what a person sets on a claim -----------------------------------------------------------------------------------
@@ -68,6 +73,7 @@ BACK_UP_NOW_ANNOTATION: Final = "firedrill.dev/back-up-now"  # any new word asks
 # "<uid of the claim> <reason>": a person has looked, and what this volume holds is right. The uid keeps a copy of the
 # annotation in somebody's Git from vouching for the next volume as well.
 ACCEPT_VOLUME_ANNOTATION: Final = "firedrill.dev/accept-volume"
+STANDBY_ANNOTATION: Final = "firedrill.dev/standby"  # "true" or "false": keep an image of the newest restore point
 RUN_AS_USER_ANNOTATION: Final = "firedrill.dev/run-as-user"
 RUN_AS_GROUP_ANNOTATION: Final = "firedrill.dev/run-as-group"
 FS_GROUP_ANNOTATION: Final = "firedrill.dev/fs-group"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from controller import admit, children, naming, protecting, say, stamp, unsettled
+from controller import admit, children, naming, protecting, say, stamp, standing_by, unsettled
 from controller.branch import Branch
 from controller.contract import Reason
 from controller.intent import NotOurs, Problems
@@ -33,7 +33,7 @@ def decide(reading: Reading, world: World, now: datetime, settings: Settings) ->
         return _gone(world)
     match world.moment:
         case Moment.ADMISSION:
-            return admit.decide(reading, claim, world, now)
+            return admit.decide(reading, claim, world, now, settings)
         case Moment.VALIDATION:
             return admit.validate(reading, claim)
         case Moment.RECONCILE:
@@ -43,11 +43,14 @@ def decide(reading: Reading, world: World, now: datetime, settings: Settings) ->
 
 
 def _gone(world: World) -> Decision:
-    writes = children.removal(children.of_claim(world)) + children.leftover_images(world)
+    outlived = standing_by.outlived(world)
+    kept = [child for child in children.of_claim(world) if child not in outlived]
+    writes = children.removal(outlived) + children.leftover_images(world, but_of=kept)
+    stays = "its backups stay, and so does its standby image" if kept else "its backups stay"
     if writes:
-        message = "the claim is gone; what was made for it is removed, its backups stay"
+        message = f"the claim is gone; what was made for it is removed, {stays}"
         return say.again(Branch.GONE, Stage.OUTSIDE, Reason.LEAVING, message, writes)
-    return say.done(Branch.GONE, Stage.OUTSIDE, Reason.NOT_PROTECTED, "the claim is gone; its backups stay")
+    return say.done(Branch.GONE, Stage.OUTSIDE, Reason.NOT_PROTECTED, f"the claim is gone; {stays}")
 
 
 def _stored(reading: Reading, claim: Claim, world: World, now: datetime, settings: Settings) -> Decision:  # noqa: PLR0911
@@ -58,7 +61,7 @@ def _stored(reading: Reading, claim: Claim, world: World, now: datetime, setting
         # A source of a claim that was never bound holds it for ever: its snapshot waits for the claim, and the claim
         # for its snapshot.
         message = "the claim is being deleted; its backups stay"
-        writes = children.removal(children.of_claim(world))
+        writes = children.removal(standing_by.outlived(world))
         say_it = say.again if writes else say.wait
         return say_it(Branch.LEAVING, Stage.LEAVING, Reason.LEAVING, message, writes)
     if (elsewhere := _elsewhere(claim, world, stage, decided)) is not None:
@@ -89,7 +92,9 @@ def _elsewhere(claim: Claim, world: World, stage: Stage, decided: Stamp | None) 
         writes = children.removal(earlier)
         return say.wait(Branch.PREDECESSORS_CHILDREN, stage, Reason.CONVERGING, message, writes)
     prefix = naming.child_prefix(claim.namespace, claim.name)
-    if movers := [mover.pod for mover in world.movers if mover.owner.startswith(prefix) and mover.owner not in current]:
+    # What stands by is read into a volume of its own: its mover is in nobody's way.
+    theirs = [each for each in world.movers if not naming.is_standby(claim.namespace, claim.name, each.owner)]
+    if movers := [mover.pod for mover in theirs if mover.owner.startswith(prefix) and mover.owner not in current]:
         message = f"waiting for {', '.join(sorted(movers))}, which still writes for the previous claim of this name"
         return say.wait(Branch.PREDECESSORS_MOVER, stage, Reason.CONVERGING, message)
     return None

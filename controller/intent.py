@@ -64,6 +64,7 @@ class Intent:
     remote: bool = False
     mover: MoverIdentity = field(default_factory=MoverIdentity)
     cache_capacity: str | None = None
+    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def read(claim: Claim, settings: Settings) -> Reading:
     remote = _remote(claim, settings, problems)
     back_up_now = _back_up_now(claim, problems)
     cache_capacity = _cache_capacity(claim, problems)
+    standby = _yes_or_no(claim, contract.STANDBY_ANNOTATION, problems)
     if problems or tier is None:
         return Problems(tuple(problems))
     return Intent(
@@ -132,11 +134,12 @@ def read(claim: Claim, settings: Settings) -> Reading:
         remote=remote,
         mover=mover,
         cache_capacity=cache_capacity,
+        standby=settings.standby if standby is None else standby,
     )
 
 
 def is_stale_destination(claim: Claim) -> bool:
-    """Whether the claim names a destination of ours from an earlier life of it.
+    """Whether the claim names a destination of ours from an earlier life of it, or a standby.
 
     A manifest that was read from the cluster and applied again brings it along; its image is as old as that life.
     """
@@ -144,7 +147,10 @@ def is_stale_destination(claim: Claim) -> bool:
     return (
         found is not None
         and (found.group, found.kind) == (VOLSYNC_GROUP, DESTINATION_KIND)
-        and naming.is_destination(claim.namespace, claim.name, found.name)
+        and (
+            naming.is_destination(claim.namespace, claim.name, found.name)
+            or naming.is_standby(claim.namespace, claim.name, found.name)
+        )
     )
 
 
@@ -256,15 +262,19 @@ def _restore_from(claim: Claim, settings: Settings, problems: list[Problem]) -> 
 
 def _remote(claim: Claim, settings: Settings, problems: list[Problem]) -> bool:
     offered = Repo.REMOTE in settings.stores
-    text = claim.annotations.get(contract.REMOTE_BACKUP_ANNOTATION)
-    if text is None:
-        return offered
-    where = f"annotation {contract.REMOTE_BACKUP_ANNOTATION}={text!r}"
-    if text not in {"true", "false"}:
-        problems.append(Problem(where, "this is neither yes nor no", 'write "true" or "false"'))
-    elif text == "true" and not offered:
+    asked = _yes_or_no(claim, contract.REMOTE_BACKUP_ANNOTATION, problems)
+    if asked and not offered:
+        where = f"annotation {contract.REMOTE_BACKUP_ANNOTATION}='true'"
         problems.append(Problem(where, "the installation has no remote repository", "remove it, or configure one"))
-    return offered and text == "true"
+    return offered if asked is None else offered and asked
+
+
+def _yes_or_no(claim: Claim, annotation: str, problems: list[Problem]) -> bool | None:
+    text = claim.annotations.get(annotation)
+    if text not in {None, "true", "false"}:
+        where = f"annotation {annotation}={text!r}"
+        problems.append(Problem(where, "this is neither yes nor no", 'write "true" or "false"'))
+    return None if text is None else text == "true"
 
 
 def _back_up_now(claim: Claim, problems: list[Problem]) -> str | None:

@@ -19,6 +19,8 @@ _READABLE_CHARACTERS: Final = 14
 _CLAIM_CHARACTERS: Final = 13  # 65 bits
 _INCARNATION_CHARACTERS: Final = 8  # 40 bits, among the incarnations of one claim
 _DESTINATION_ROLE: Final = "dst"
+_STANDBY_ROLE: Final = "sby"
+_POINT_CHARACTERS: Final = 8  # 40 bits, among the restore points of one claim
 
 
 def claim_key(namespace: str, claim: str) -> str:
@@ -42,6 +44,16 @@ def destination(namespace: str, claim: str, life: str) -> str:
     return f"{child_prefix(namespace, claim)}{life}-{_DESTINATION_ROLE}"
 
 
+def standby_key(repository: str, point: str) -> str:
+    """8 characters for one restore point of a claim: the name of its standby cannot be taken for a newer one's."""
+    return _digest(f"{repository}/{point}", _POINT_CHARACTERS)
+
+
+def standby(namespace: str, claim: str, key: str) -> str:
+    """The ReplicationDestination whose image stands by, of one restore point (see `standby_key`) of a claim."""
+    return f"{child_prefix(namespace, claim)}{key}-{_STANDBY_ROLE}"
+
+
 def source(namespace: str, claim: str, life: str, repository: str) -> str:
     """The ReplicationSource that backs up one life of a claim to one repository."""
     return f"{child_prefix(namespace, claim)}{life}-{repository}"
@@ -53,10 +65,13 @@ def credentials(namespace: str, claim: str, life: str, repository: str) -> str:
 
 
 def is_destination(namespace: str, claim: str, name: str) -> bool:
-    """Whether this is the name of a destination of this claim, in whichever of its lives."""
-    prefix = child_prefix(namespace, claim)
-    life = name.removeprefix(prefix).removesuffix(f"-{_DESTINATION_ROLE}")
-    return name == f"{prefix}{life}-{_DESTINATION_ROLE}" and len(life) == _INCARNATION_CHARACTERS
+    """Whether this is the name of a destination of this claim, in whichever of its lives; a standby is another."""
+    return _has_role(namespace, claim, name, _DESTINATION_ROLE, _INCARNATION_CHARACTERS)
+
+
+def is_standby(namespace: str, claim: str, name: str) -> bool:
+    """Whether this is the name of a standby of this claim, of whichever restore point."""
+    return _has_role(namespace, claim, name, _STANDBY_ROLE, _POINT_CHARACTERS)
 
 
 def destination_job(name: str) -> str:
@@ -117,6 +132,12 @@ def announcement_path(prefix: str, namespace: str, claim: str) -> str:
 def marker_path(prefix: str) -> str:
     """The object that tells a new store from a wrong one. The last below `knowledge_path`."""
     return f"{knowledge_path(prefix)}store"
+
+
+def _has_role(namespace: str, claim: str, name: str, role: str, characters: int) -> bool:
+    prefix = child_prefix(namespace, claim)
+    middle = name.removeprefix(prefix).removesuffix(f"-{role}")
+    return name == f"{prefix}{middle}-{role}" and len(middle) == characters
 
 
 @functools.lru_cache(maxsize=256)  # one look at a claim asks for few, and for each of them several times

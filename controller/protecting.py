@@ -1,4 +1,4 @@
-"""A claim is settled: it gets its backups, and they are watched. Branches 59 to 74.
+"""A claim is settled: it gets its backups, and they are watched. Branches 59 to 77.
 
 What VolSync reports of itself is used to know whether a mover runs, never whether a backup exists: after a failed one
 the status keeps the last success, and the backup of an empty volume succeeds without a restore point.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, assert_never
 
-from controller import causes, children, locks, resources, rotation, say
+from controller import causes, children, locks, resources, rotation, say, standing_by
 from controller.branch import Branch
 from controller.causes import Fault, Patience
 from controller.contract import Reason, Repo
@@ -32,8 +32,9 @@ def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: 
     """What to do about a settled claim that asks for backups."""
     if (stopping := _locked_out(wanted, claim, world, settings)) is not None:
         return stopping
-    destinations = [child for child in children.of_claim(world) if child.kind is Kind.DESTINATION]
-    if leftovers := children.removal(destinations) + children.leftover_images(world):
+    kept = children.standbys(world) if wanted.standby else ()
+    destinations = [child for child in children.of_claim(world) if child.kind is Kind.DESTINATION and child not in kept]
+    if leftovers := children.removal(destinations) + children.leftover_images(world, but_of=kept):
         message = "the volume is filled; what it was restored through is removed"
         return say.again(Branch.CLEAR_RESTORE, _STAGE, Reason.CONVERGING, message, leftovers)
     if world.platform:
@@ -49,12 +50,8 @@ def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: 
     held_up = _abandoned(world, now) if _is_paused(claim, world, tiers) else None
     held_up = held_up or _converge(plan) or _abandoned(world, now) or _in_doubt(world, now) or _lacking(plan)
     held_up = held_up or _storage(claim, world, tiers, patience)
-    return held_up or _changing(plan) or _watch(wanted, claim, world, tiers, patience)
-
-
-def is_syncing(source: Child) -> bool:
-    """Whether VolSync says that a sync runs, or fails again and again: it does not tell the one from the other."""
-    return bool(source.status.get("lastSyncStartTime"))
+    held_up = held_up or _changing(plan) or standing_by.decide(wanted, claim, world, settings)
+    return held_up or _watch(wanted, claim, world, tiers, patience)
 
 
 def _locked_out(wanted: Intent, claim: Claim, world: World, settings: Settings) -> Decision | None:
@@ -77,7 +74,8 @@ def _locked_out(wanted: Intent, claim: Claim, world: World, settings: Settings) 
 
 def _unwanted(claim: Claim, world: World, repos: Iterable[Repo]) -> tuple[Write, ...]:
     wanted = {children.source_name(claim, repo) for repo in repos}
-    return children.removal(child for child in children.of_claim(world) if child.name not in wanted)
+    found = [child for child in children.of_claim(world) if not children.is_standby(child, world)]
+    return children.removal(child for child in found if child.name not in wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,8 @@ def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos:
         body = resources.with_trigger(body, _trigger(found, body["spec"]["trigger"], wanted.back_up_now))
         if children.is_made_as(found, body, claim):
             continue
-        now_possible = resources.with_trigger(body, found.content.get("trigger") or {}) if is_syncing(found) else body
+        busy = children.is_syncing(found) or (repo is standing_by.REPO and standing_by.is_at_work(world))
+        now_possible = resources.with_trigger(body, found.content.get("trigger") or {}) if busy else body
         if children.is_made_as(found, now_possible, claim) or _writes(found, world):
             waiting.append(found.name)
         else:
@@ -160,7 +159,7 @@ def _storage(claim: Claim, world: World, repos: Iterable[Repo], patience: Patien
 
 def _changing(plan: _Plan) -> Decision | None:
     if plan.waiting:
-        message = f"a change of {', '.join(plan.waiting)} waits until the backup that runs has ended"
+        message = f"a change of {', '.join(plan.waiting)} waits until the mover that runs has ended"
         return say.wait(Branch.CHANGE_WAITS, _STAGE, Reason.CONVERGING, message)
     return None
 
@@ -169,7 +168,8 @@ def _trigger(found: Child, schedule: Object, token: str | None) -> Object:
     """What the trigger of a source should be: its schedule, and a backup on request until that is done.
 
     A trigger that stays set silences the schedule. One that is changed while a sync runs is acknowledged by that sync,
-    whose data are older than the request (both seen on a cluster): so `_plan` leaves it alone until the sync has ended.
+    whose data are older than the request (both seen on a cluster): so `_plan` leaves it alone until the sync has ended,
+    and until nothing is being made to stand by, whose restore would make the backup's `forget` fail.
     """
     if token is None or found.status.get("lastManualSync") == token:
         return schedule
@@ -221,7 +221,8 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
     for repo, found in sources:
         if found is not None and (complaint := _complaint(repo, tiers[repo], found, world, patience)):
             return complaint
-    return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, f"backed up by tier {wanted.tier_name}")
+    message = f"backed up by tier {wanted.tier_name}{standing_by.told(wanted, world, patience)}"
+    return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
 
 
 def _why(source: Child, world: World, found: Truth, patience: Patience) -> str:

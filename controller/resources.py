@@ -1,6 +1,7 @@
 """Bodies of the objects that are made for a claim, for VolSync 0.16.0. Each belongs to one life of the claim.
 
-The claim owns them, so that Kubernetes removes them with it even while no controller runs.
+The claim owns them, so that Kubernetes removes them with it even while no controller runs; but for a standby, which is
+there to outlive it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def external_secret(claim: Claim, name: str, repo: Repo, vault: ExternalSecrets,
 
 
 def restore_trigger(life: str) -> str:
-    """The manual trigger of a destination. One value for one destination for one life: it syncs exactly once.
+    """The manual trigger of a destination. One value for one destination, for its life or point: it syncs exactly once.
 
     A destination that is used twice keeps the files of the first time in its volume, and merges them into the second.
     """
@@ -79,16 +80,7 @@ def destination(  # noqa: PLR0917 - a body is made of everything that is in it
     Its own volume is not cleaned up by VolSync: that may happen before the image is ready (VolSync #1504). It goes with
     the destination.
     """
-    restic: dict[str, Any] = {
-        "repository": secret_name,
-        "copyMethod": "Snapshot",  # the populator takes nothing else
-        "capacity": claim.request,
-        "accessModes": list(claim.access_modes),
-        # What a failed attempt left behind must not stay beside what the next one restores.
-        "enableFileDeletion": True,
-        **_classes(claim, settings),
-        **_mover(mover),
-    }
+    restic = _restored(claim, secret_name, mover, settings)
     if isinstance(request, Earlier):
         if request.previous:
             restic["previous"] = request.previous
@@ -97,6 +89,18 @@ def destination(  # noqa: PLR0917 - a body is made of everything that is in it
     name = naming.destination(claim.namespace, claim.name, life)
     spec = {"trigger": {"manual": restore_trigger(life)}, "restic": restic}
     return {**_head(Kind.DESTINATION, claim, name), "spec": spec}
+
+
+def standby(claim: Claim, key: str, secret_name: str, mover: MoverIdentity, settings: Settings) -> Object:
+    """The destination whose image stands by, of the restore point that is newest now. Nobody owns it.
+
+    As of every destination there is one for one restore point, with a volume of its own, and it syncs exactly once. The
+    mover's cache, of no use afterwards, is cleaned up; its volume is not, as in `destination`.
+    """
+    restic = {**_restored(claim, secret_name, mover, settings), "cleanupCachePVC": True}
+    head = _head(Kind.DESTINATION, claim, naming.standby(claim.namespace, claim.name, key))
+    del head["metadata"]["ownerReferences"]
+    return {**head, "spec": {"trigger": {"manual": restore_trigger(key)}, "restic": restic}}
 
 
 def source(  # noqa: PLR0917 - a body is made of everything that is in it
@@ -128,6 +132,19 @@ def source(  # noqa: PLR0917 - a body is made of everything that is in it
 def with_trigger(body: Object, trigger: Object) -> Object:
     """The source with another trigger."""
     return {**body, "spec": {**body["spec"], "trigger": dict(trigger)}}
+
+
+def _restored(claim: Claim, secret_name: str, mover: MoverIdentity, settings: Settings) -> dict[str, Any]:
+    return {
+        "repository": secret_name,
+        "copyMethod": "Snapshot",  # the populator takes nothing else
+        "capacity": claim.request,
+        "accessModes": list(claim.access_modes),
+        # What a failed attempt left behind must not stay beside what the next one restores.
+        "enableFileDeletion": True,
+        **_classes(claim, settings),
+        **_mover(mover),
+    }
 
 
 def _classes(claim: Claim, settings: Settings) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, assert_never
 
 from controller import causes, children, intent, locks, say, settling, stamp, truth
@@ -32,16 +33,20 @@ from controller.stamp import Restore
 from controller.truth import Unmeetable
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from controller.model import Child, Claim, Decision, Object, Truth, World, Write
     from controller.settings import Settings
     from controller.stamp import Stamp
 
 # restic's own words, which VolSync keeps of a mover's log: "restoring snapshot 5d1a8c3e of [/data] at ...".
 _RESTORING: Final = re.compile(r"^\s*restoring snapshot ([0-9a-f]{8,})\b", re.MULTILINE)
+_RESTORING_AT: Final = re.compile(
+    r"^\s*restoring snapshot [0-9a-f]{8,} of .*? at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d{4})",
+    re.MULTILINE,
+)
 # What decides which data a destination fetches; the rest only says how.
 _CONTENT_FIELDS: Final = ("repository", "copyMethod", "previous", "restoreAsOf")
+# It was restored with the Secret of an earlier life.
+_CONTENT_OF_STANDBY: Final = ("copyMethod", "previous", "restoreAsOf")
 
 
 def decide(claim: Claim, world: World, settings: Settings, decided: Stamp, now: datetime) -> Decision:
@@ -74,6 +79,24 @@ def restored_point(destination: Child) -> str | None:
     return named.group(1) if named else None
 
 
+def restored_at(destination: Child) -> datetime | None:
+    """When that restore point was begun, to the second, by the same log; None if it does not say so."""
+    logs = (destination.status.get("latestMoverStatus") or {}).get("logs") or ""
+    dated = _RESTORING_AT.search(logs)
+    if dated is None:
+        return None
+    try:
+        return datetime.strptime(f"{dated.group(1)} {dated.group(2)}", "%Y-%m-%d %H:%M:%S %z").astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def image_of(destination: Child) -> str | None:
+    """The volume snapshot that VolSync has made of what a destination restored."""
+    image: str | None = (destination.status.get("latestImage") or {}).get("name")
+    return image
+
+
 def is_finished(destination: Child) -> bool:
     """Whether a destination has done the one sync that it was made for."""
     asked = (destination.content.get("trigger") or {}).get("manual")
@@ -104,10 +127,11 @@ def _lacking_proof(claim: Claim, world: World, restore: Restore, wanted: Object,
         return f"the destination {name} is gone, and its log with it"
     if found.owner_uid not in {None, claim.uid}:
         return f"the destination {name} is another claim's"
-    if world.populated_from != f"{claim.namespace}/{_image(found)}":
+    if world.populated_from != f"{claim.namespace}/{image_of(found)}":
         origin = world.populated_from or "nothing"
-        return f"its volume was filled from {origin}, and the log of {name} is that of {_image(found)}"
-    if not is_finished(found) or _content(found.content) != _content(wanted["spec"]):
+        return f"its volume was filled from {origin}, and the log of {name} is that of {image_of(found)}"
+    fields = _CONTENT_FIELDS if restore.standby is None else _CONTENT_OF_STANDBY
+    if not is_finished(found) or _content(found.content, fields) != _content(wanted["spec"], fields):
         return f"the destination {name} was changed, or synced again"
     shown = restored_point(found)
     if shown is None or not truth.is_same_point(restore.point, shown):
@@ -115,24 +139,19 @@ def _lacking_proof(claim: Claim, world: World, restore: Restore, wanted: Object,
     return None
 
 
-def _image(destination: Child) -> str | None:
-    image: str | None = (destination.status.get("latestImage") or {}).get("name")
-    return image
-
-
-def _content(spec: Object) -> tuple[object, ...]:
+def _content(spec: Object, fields: tuple[str, ...]) -> tuple[object, ...]:
     restic = spec.get("restic") or {}
-    return (spec.get("trigger"), *(restic.get(field) for field in _CONTENT_FIELDS))
+    return (spec.get("trigger"), *(restic.get(field) for field in fields))
 
 
 def _in_progress(  # noqa: PLR0917 - all that a restore on its way is judged by
     claim: Claim, world: World, restore: Restore, wanted: Object, found: Child, patience: Patience
 ) -> Decision | None:
-    if found.content != wanted["spec"] or found.status.get("lastManualSync") not in {None, _trigger(wanted)}:
+    if not children.restores_as(found, wanted) or found.status.get("lastManualSync") not in {None, _trigger(wanted)}:
         message = "its destination was changed or used before; another is made in its place"
         writes = children.removal([found])
         return say.wait(Branch.DESTINATION_SPOILED, Stage.RESTORING, Reason.RESTORING, message, writes)
-    image = _image(found)
+    image = image_of(found)
     if is_finished(found):
         shown = restored_point(found)
         if shown is None or not truth.is_same_point(restore.point, shown):

@@ -53,7 +53,8 @@ class Settings:
     """All of it. A remote repository is used where `stores` has one.
 
     `prune_interval_days` is how often VolSync frees the space of what retention has forgotten. What waits for longer
-    than `patience` is looked into, so that people are told why.
+    than `patience` is looked into, so that people are told why. `standby` is for claims that do not say themselves
+    whether an image of their newest restore point is kept ready.
     """
 
     stores: Mapping[Repo, Store]
@@ -64,3 +65,4 @@ class Settings:
     prune_interval_days: int = 7
     external_secrets: ExternalSecrets | None = None
     patience: timedelta = timedelta(seconds=60)
+    standby: bool = False

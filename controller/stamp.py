@@ -31,12 +31,16 @@ class Start(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """The restore that was decided: which point, of when, where, and what was asked for."""
+    """The restore that was decided: which point, of when, where, and what was asked for.
+
+    `standby` is the key in the name of the standby whose image was promised; None where a destination of this life is.
+    """
 
     repo: Repo
     point: str
     point_at: datetime
     request: Request
+    standby: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ def written(stamp: Stamp) -> str:
     if stamp.restore is not None:
         restore = stamp.restore
         fields |= {"repository": restore.repo.value, "point": restore.point, "pointAt": restore.point_at.isoformat()}
+        if restore.standby is not None:
+            fields["standby"] = restore.standby
         if isinstance(restore.request, Earlier):
             as_of = restore.request.as_of
             fields |= {"previous": restore.request.previous, "asOf": as_of.isoformat() if as_of else None}
@@ -95,7 +101,8 @@ def _restore(fields: Mapping[str, Any]) -> Restore:
     point_at = moment(fields["pointAt"])
     if point_at is None:
         raise ValueError("pointAt is no time")
-    return Restore(Repo(fields["repository"]), str(fields["point"]), point_at, request)
+    standby = str(fields["standby"]) if "standby" in fields else None
+    return Restore(Repo(fields["repository"]), str(fields["point"]), point_at, request, standby)
 
 
 def settled(uid: str, how: str) -> dict[str, str]:

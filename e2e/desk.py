@@ -19,6 +19,8 @@ from fixtures.kube.objects import condition, is_true
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from controller.contract import Reason
     from fixtures.ground import Ground
     from fixtures.kube.objects import Object
@@ -79,13 +81,15 @@ class Desk:
         assert found is not None
         return found
 
-    def apply_claim(self) -> None:
-        """A claim with the label, and nothing else."""
+    def apply_claim(self, annotations: Mapping[str, str] | None = None) -> None:
+        """A claim with the label and these annotations, and nothing else."""
+        labels = {contract.TIER_LABEL: "hourly"}
+        metadata = {"name": NAME, "namespace": self.namespace, "labels": labels, "annotations": annotations or {}}
         self.ground.kube.apply(
             {
                 "apiVersion": CLAIM.api_version,
                 "kind": CLAIM.name,
-                "metadata": {"name": NAME, "namespace": self.namespace, "labels": {contract.TIER_LABEL: "hourly"}},
+                "metadata": metadata,
                 "spec": {
                     "accessModes": ["ReadWriteOnce"],
                     "storageClassName": self.ground.classes.block,

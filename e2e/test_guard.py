@@ -183,6 +183,7 @@ def rights(group: str, resource: str, verbs: str, *names: str) -> set[Right]:
 SERVE_EVERYWHERE = (
     rights("", "pods", "list")
     | rights(VOLSYNC, "replicationsources", "list")
+    | rights(VOLSYNC, "replicationdestinations", "list")
     | rights("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "get patch", "firedrill-controller")
     | rights("admissionregistration.k8s.io", "validatingwebhookconfigurations", "get patch", "firedrill-controller")
 )

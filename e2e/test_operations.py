@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller import contract
 from e2e.desk import NAME
-from fixtures.kube.kinds import REPLICATION_SOURCE
+from fixtures.kube.errors import KubeError
+from fixtures.kube.kinds import CLAIM, REPLICATION_DESTINATION, REPLICATION_SOURCE
+from fixtures.kube.objects import name_of
+from fixtures.wait import eventually
 
 if TYPE_CHECKING:
     from e2e.desk import Desk
@@ -59,4 +63,89 @@ def test_a_claim_is_backed_up_restored_shrunk_and_decommissioned_by_hand(desk: D
     assert me in desk.done("orphans")
     assert "deleted" in desk.done("delete-backups", me, "--yes")
     assert "no restore point" in desk.done("backups", me)
+    assert me not in desk.done("orphans")
+
+
+STANDBY = {contract.STANDBY_ANNOTATION: "true"}
+NOT_NOW = 409
+
+
+def standbys(desk: Desk) -> list[str]:
+    return [name_of(each) for each in desk.ground.kube.list(REPLICATION_DESTINATION, desk.namespace)]
+
+
+def await_image(desk: Desk) -> None:
+    """Until `backups` says that an image is of the newest restore point."""
+    eventually(
+        lambda: desk.done("backups", f"{desk.namespace}/{NAME}"), lambda told: ", the newest restore point" in told,
+        expected="an image of the newest restore point", wait=desk.ground.waits.restore,
+    )  # fmt: skip
+
+
+def await_standbys(desk: Desk, count: int) -> None:
+    eventually(
+        lambda: standbys(desk), lambda found: len(found) == count, expected=f"{count} standbys",
+        wait=desk.ground.waits.restore,
+    )  # fmt: skip
+
+
+def apply_again(desk: Desk) -> None:
+    """Once what backed up the claim before has gone."""
+
+    def refused() -> str:
+        try:
+            desk.apply_claim(STANDBY)
+        except KubeError as error:
+            if error.status != NOT_NOW:
+                raise
+            return error.message
+        return ""
+
+    eventually(refused, lambda why: not why, expected="the claim is admitted", wait=desk.ground.waits.gone)
+
+
+@pytest.mark.thorough
+def test_an_image_that_stands_by_is_told_of_outlives_its_claim_and_goes_with_its_backups(desk: Desk) -> None:
+    me = f"{desk.namespace}/{NAME}"
+    desk.apply_claim(STANDBY)
+    desk.start_app()
+    desk.shell("echo one >/data/word && sync")
+    desk.await_protected()
+    assert "restore point" in desk.done("back-up", me)
+    await_image(desk)
+    assert me not in desk.done("orphans")
+
+    # Whoever asks for none any more has none, and gets one again for the asking.
+    wish = {"metadata": {"annotations": {contract.STANDBY_ANNOTATION: "false"}}}
+    desk.ground.kube.patch(CLAIM, NAME, desk.namespace, wish)
+    await_standbys(desk, 0)
+    desk.ground.kube.patch(CLAIM, NAME, desk.namespace, {"metadata": {"annotations": STANDBY}})
+    await_image(desk)
+
+    desk.stop_app()
+    desk.delete_claim()
+    assert "its image stands by for the return" in desk.done("orphans")
+    [kept] = standbys(desk)
+    apply_again(desk)
+    assert desk.claim["spec"]["dataSourceRef"]["name"] == kept
+    desk.start_app()
+    assert desk.shell("cat /data/word") == "one"
+
+    desk.await_protected()
+    await_image(desk)
+    assert "is not backed up any more" in desk.done("decommission", me)
+    assert standbys(desk) == []
+    desk.ground.kube.patch(CLAIM, NAME, desk.namespace, {"metadata": {"labels": {contract.TIER_LABEL: "hourly"}}})
+    await_image(desk)
+
+    desk.stop_app()
+    desk.delete_claim()
+    eventually(
+        lambda: desk.ground.kube.list(REPLICATION_SOURCE, desk.namespace), lambda left: not left,
+        expected="what backed it up to be gone", wait=desk.ground.waits.gone,
+    )  # fmt: skip
+    [kept] = standbys(desk)
+    assert f"{kept} and its image to be deleted" in desk.done("delete-backups", me)
+    assert f"{kept} and its image deleted" in desk.done("delete-backups", me, "--yes")
+    await_standbys(desk, 0)
     assert me not in desk.done("orphans")

@@ -140,6 +140,8 @@ def test_whoever_comes_next_puts_everything_back(cluster: Cluster) -> None:
     first.look_elsewhere(Store.LOCAL, Lies(bucket="elsewhere"))
     first.stop_deciding(Absence.NOT_ASKED)
     first.stop_deciding(Absence.STOPPED)
+    first.stop_keeping_up()
+    assert changed.stored["Deployment", PLACE, controller.RECONCILE]["spec"]["replicas"] == 0
     assert not [key for key in changed.stored if key[0].endswith("WebhookConfiguration")]
     assert changed.stored["Deployment", PLACE, controller.SERVE]["spec"]["replicas"] == 0
     again = Cluster(changed.stored)

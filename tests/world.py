@@ -260,6 +260,9 @@ class World:
         missing = "there is no such bucket"
         self.lost_sight = missing if lies.bucket == misleading.NOWHERE else "it may be the wrong bucket or prefix"
 
+    def stop_keeping_up(self) -> None:
+        """Nobody acts on claims here."""
+
     def set_right(self) -> None:
         self.lost_sight = ""
 

@@ -3,6 +3,9 @@
 At most two requests to each store that counts, at once; where the decision rests on no more, that is all
 (`admit.must_look_back`). Sources and movers of an earlier claim of the name are never taken from a cache, which may not
 have seen them yet: a list as of now, for which an API server waits until its own cache has caught up, up to 100 ms.
+
+A claim with a standby is always looked back for, and first: a backup that ended after the stores were asked would make
+the image an old one, and where an image is there nobody asks again.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from controller.cluster import connection
 from controller.cluster.api import CHILDREN, PODS, Api, ApiError
 from controller.cluster.base import BaseSecrets
 from controller.cluster.claims import MADE_BY_VOLSYNC, child_from, claim_names, mover_from
+from controller.contract import CLAIM_KEY_LABEL
 from controller.model import Kind, World
 from controller.naming import claim_key
 from controller.store.session import open_session
@@ -56,18 +60,20 @@ class Fresh:
         if not isinstance(wanted, intent.Intent):
             return world
         if admit.must_look_back(wanted, {}):
-            world = await self._look_back(world, claim)
+            world = await self._look_back(world, claim, wanted)
         given = await self._base.current()
         truths = await self._stores.for_new(wanted, claim, given)
         if not world.looked_back and admit.must_look_back(wanted, truths):
-            world = await self._look_back(world, claim)
+            world = await self._look_back(world, claim, wanted)
             # Once more: a mover that was gone by then may have ended its backup after the store was asked.
             truths = await self._stores.for_new(wanted, claim, given)
         return replace(world, truths=truths, credentials=given)
 
-    async def _look_back(self, world: World, claim: Claim) -> World:
-        children, movers = await asyncio.gather(self._sources(claim), self._movers(claim))
-        return replace(world, children=children, movers=movers, looked_back=True)
+    async def _look_back(self, world: World, claim: Claim, wanted: intent.Intent) -> World:
+        sources, movers, standbys = await asyncio.gather(
+            self._sources(claim), self._movers(claim), self._standbys(claim, wanted)
+        )
+        return replace(world, children=sources + standbys, movers=movers, looked_back=True)
 
     async def _sources(self, claim: Claim) -> tuple[Child, ...]:
         """Names and marks alone; by name too, since a label may have been taken off."""
@@ -80,6 +86,19 @@ class Fresh:
             raise
         key = claim_key(claim.namespace, claim.name)
         return tuple(child_from(Kind.SOURCE, body) for body in found if key in claim_names(body))
+
+    async def _standbys(self, claim: Claim, wanted: intent.Intent) -> tuple[Child, ...]:
+        """The destinations that bear the claim's mark; one without its label is of no use until it has it back."""
+        if not wanted.standby:
+            return ()
+        path = CHILDREN[Kind.DESTINATION].path(claim.namespace)
+        try:
+            found = await self._api.list(path, f"{CLAIM_KEY_LABEL}={claim_key(claim.namespace, claim.name)}")
+        except ApiError as error:
+            if error.is_missing:
+                return ()
+            raise
+        return tuple(child_from(Kind.DESTINATION, body) for body in found)
 
     async def _movers(self, claim: Claim) -> tuple[Mover, ...]:
         found = await self._api.list(PODS.path(claim.namespace), MADE_BY_VOLSYNC)

@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from controller import children, contract, intent, rotation, stamp
+from controller import children, contract, intent, restoring, rotation, stamp
 from controller.cluster.api import CHILDREN, CLAIMS, NODES, PODS, VOLUMES, ApiError
 from controller.cluster.claims import MADE_BY_VOLSYNC, child_from, claim_from, mover_from, pod_state
 from controller.cluster.saying import said_on
@@ -63,7 +63,7 @@ class Reader:
         found = (*self._cache.children_of(namespace, name), *await self._written_by_operator(claim))
         world = World(Moment.RECONCILE, namespace, name, claim, truths={}, children=found)
         if claim is None:
-            return Looked(replace(world, snapshots=await self._images(world)), intent.NotOurs(), said)
+            return Looked(replace(world, snapshots=await self._images_left(world)), intent.NotOurs(), said)
         reading = intent.read(claim, self._settings)
         settled = stamp.is_settled(claim.uid, claim.annotations)
         given = await self._base.current()
@@ -71,7 +71,7 @@ class Reader:
         told = await self._stores.look(claim, reading, found, given, a_mover_runs=writing)
         # A list as of now can wait up to 100 ms for the API server's own cache, so both wait together.
         movers, images = (
-            (self._cache.movers_of(namespace, name), self._cache.images_of(namespace, name))
+            (self._cache.movers_of(namespace, name), await self._images_left(world))
             if settled
             else await asyncio.gather(self._movers(namespace), self._images(world))
         )
@@ -134,10 +134,14 @@ class Reader:
                     raise
         return tuple(found)
 
+    async def _images_left(self, world: World) -> tuple[str, ...]:
+        """Those that the cache has, unless it lags behind the status of a destination: its image would seem lost."""
+        cached = self._cache.images_of(world.namespace, world.name)
+        named = {restoring.image_of(child) for child in world.children} - {None}
+        return cached if named <= {*cached} and (world.claim is not None or not cached) else await self._images(world)
+
     async def _images(self, world: World) -> tuple[str, ...]:
         prefix = f"volsync-{contract.child_prefix(world.namespace, world.name)}"
-        if world.claim is None and not self._cache.images_of(world.namespace, world.name):
-            return ()
         try:
             found = await self._api.list(CHILDREN[Kind.SNAPSHOT].path(world.namespace), metadata_only=True)
         except ApiError as error:

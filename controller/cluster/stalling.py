@@ -55,19 +55,21 @@ class Stalling:
         running = {mover.owner for mover in movers if not mover.waiting}
         now = datetime.now(UTC)
         if stamp.is_settled(claim.uid, claim.annotations):
-            late = [child.name for child in found if child.kind is Kind.SOURCE and self._is_late(child, now)]
-            return tuple([await self._of_owner(claim, name, running, _of_source(name)) for name in late])
+            late = [child for child in found if self._is_late(child, now)]
+            return tuple([await self._of_owner(claim, each.name, running, _of_sync(each)) for each in late])
         if claim.phase is not Phase.PENDING or claim.created_at is None or now - claim.created_at <= self._patience:
             return ()
         decided = stamp.read(claim.annotations)
         current = children.current_names(claim, decided)
-        begun = [child.name for child in found if child.kind is Kind.DESTINATION and child.name in current]
+        begun = [child for child in found if child.kind is Kind.DESTINATION and child.name in current]
         if begun:
-            return tuple([await self._of_owner(claim, name, running, _of_destination(name, claim)) for name in begun])
+            of = [await self._of_owner(claim, each.name, running, _of_destination(each, claim)) for each in begun]
+            return tuple(of)
         return (Stall(claim.name, await self._own_source(claim), await self._volumes(claim.namespace, [claim.name])),)
 
-    def _is_late(self, source: Child, now: datetime) -> bool:
-        began: str | None = source.status.get("lastSyncStartTime")
+    def _is_late(self, child: Child, now: datetime) -> bool:
+        """Whether it is a source, or something that is restored to stand by, and its sync takes too long."""
+        began: str | None = child.status.get("lastSyncStartTime")
         return began is not None and now - time_of(began) > self._patience
 
     async def _of_owner(self, claim: Claim, name: str, running: set[str], volumes: Iterable[str]) -> Stall:
@@ -166,14 +168,16 @@ class Stalling:
             return ()
 
 
-def _of_source(name: str) -> tuple[str, ...]:
-    """The claims that VolSync makes for a sync: the copy, and the mover's cache (mover/restic/mover.go)."""
-    return f"volsync-{name}-src", f"{naming.source_job(name)}-cache"
+def _of_sync(child: Child) -> tuple[str, ...]:
+    """The claims that VolSync makes for a sync: copy, or what is restored into, and cache (mover/restic/mover.go)."""
+    if child.kind is Kind.SOURCE:
+        return f"volsync-{child.name}-src", f"{naming.source_job(child.name)}-cache"
+    return f"volsync-{child.name}-dest", f"{naming.destination_job(child.name)}-cache"
 
 
-def _of_destination(name: str, claim: Claim) -> tuple[str, ...]:
-    """What is restored into, the mover's cache, what the populator fills, and the claim that becomes of it."""
-    return f"volsync-{name}-dest", f"{naming.destination_job(name)}-cache", f"vs-prime-{claim.uid}", claim.name
+def _of_destination(child: Child, claim: Claim) -> tuple[str, ...]:
+    """Those of its sync, what the populator fills, and the claim that becomes of it."""
+    return *_of_sync(child), f"vs-prime-{claim.uid}", claim.name
 
 
 def _is_snapshot_of(owner: str, body: Object) -> bool:

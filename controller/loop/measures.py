@@ -36,6 +36,7 @@ class _State:
     # Tuples, since there is one of each for every claim: a mapping of one entry takes three times as much.
     newest: tuple[tuple[Repo, float], ...]
     unknown: tuple[Repo, ...]
+    standby_behind_s: float | None
 
 
 class _Claims(Collector):
@@ -64,6 +65,7 @@ class _Claims(Collector):
         yield unknown
         yield self._reasons()
         yield self._newest()
+        yield self._standbys()
 
     def _reasons(self) -> GaugeMetricFamily:
         found = GaugeMetricFamily(
@@ -87,6 +89,17 @@ class _Claims(Collector):
                 found.add_metric([*key, repo.value], at_s)
         return found
 
+    def _standbys(self) -> GaugeMetricFamily:
+        found = GaugeMetricFamily(
+            "firedrill_standby_behind_seconds",
+            "How much older a claim's standby image is than its newest restore point; +Inf if no image is ready.",
+            labels=["namespace", "claim"],
+        )
+        for key, state in self.states.items():
+            if state.standby_behind_s is not None:
+                found.add_metric([*key], state.standby_behind_s)
+        return found
+
 
 class Measures:
     """What is counted."""
@@ -106,15 +119,16 @@ class Measures:
         )
         self._errors = Counter("firedrill_reconcile_errors", "Looks at a claim that failed.", registry=self.registry)
 
-    def decided(self, world: World, decision: Decision) -> None:
-        """A decision was taken, new or not."""
+    def decided(self, world: World, decision: Decision, standby_behind_s: float | None) -> None:
+        """A decision was taken, new or not. `standby_behind_s` is as in `standing_by.behind_s`."""
         key = (world.namespace, world.name)
         before = self._claims.states.get(key)
         newest = {repo: truth.at.timestamp() for repo, truth in world.truths.items() if isinstance(truth, Exists)}
         unknown = tuple([repo for repo, truth in world.truths.items() if isinstance(truth, Unknown)])
         # A look that did not need to ask, or that got no answer, does not take away what was known.
-        known = dict(before.newest if before else ()) | newest
-        state = _State(decision.branch, decision.outcome.reason, decision.stage, tuple(known.items()), unknown)
+        known = tuple((dict(before.newest if before else ()) | newest).items())
+        outcome = decision.outcome
+        state = _State(decision.branch, outcome.reason, decision.stage, known, unknown, standby_behind_s)
         if before is None or (before.branch, before.reason) != (state.branch, state.reason):
             self._decisions.labels(str(state.branch.value), state.reason.value).inc()
         self._claims.states[key] = state

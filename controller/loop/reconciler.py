@@ -8,7 +8,7 @@ import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from controller import causes
+from controller import causes, standing_by
 from controller.cluster import saying
 from controller.cluster.api import ApiError
 from controller.cluster.saying import Said
@@ -56,7 +56,7 @@ class Reconciler:
         looked = await self._reader.look(key)
         world = looked.world
         decision = decide(looked.reading, world, datetime.now(UTC), self._settings)
-        self._measures.decided(world, decision)
+        self._measures.decided(world, decision, standing_by.behind_s(looked.reading, world))
         # Deeds before words: a process that dies again and again after one write must get on all the same.
         for write in decision.writes:
             try:

@@ -1,11 +1,13 @@
-"""`backups`: which restore points a claim has, in each repository. The claim itself may be gone."""
+"""`backups`: which restore points a claim has, and how fresh its standby image is. The claim itself may be gone."""
 
 from __future__ import annotations
 
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from controller import standing_by
 from controller.model import Absent, Exists, Unknown
+from controller.operate import standbys
 from controller.operate.site import Refused
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ async def run(site: Site, name: Name) -> None:
                 site.tell(f"{repo.value} repository of {name}: {len(points)} restore points")
                 for line in rows(points):
                     site.tell(line)
+                if repo is standing_by.REPO and (around := await standbys.around(site, name)).children:
+                    site.tell(f"{name}: {standing_by.freshness(truth, around)}")
             case Absent():
                 site.tell(f"{repo.value} repository of {name}: no restore point")
             case Unknown(why):

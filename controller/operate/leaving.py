@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from controller import contract
+from controller import contract, naming
 from controller.cluster.api import CHILDREN, CLAIMS, ApiError, Patch
 from controller.model import Kind, MissingCredentials
 from controller.naming import claim_key
+from controller.operate import standbys
 from controller.operate.site import Refused
 from controller.store.s3 import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from controller.contract import Repo
     from controller.operate.site import Name, Site
 
@@ -39,8 +42,9 @@ async def delete_backups(site: Site, name: Name, *, agreed: bool) -> None:
     found = await site.find(name)
     if found is not None and contract.TIER_LABEL in found.claim.labels:
         raise Refused(f"{name} exists and is backed up; first: decommission {name}")
-    if remaining := await _children(site, name):
+    if remaining := await _children(site, name, but=naming.is_standby):
         raise Refused(f"{name}: {', '.join(remaining)} may still write; wait until it is gone, and try again")
+    await standbys.remove(site, name, agreed=agreed)
     for repo in site.configuration.settings.stores:
         await _delete(site, name, repo, agreed=agreed)
     if not agreed:
@@ -65,7 +69,8 @@ async def _delete(site: Site, name: Name, repo: Repo, *, agreed: bool) -> None:
     site.tell(f"{repo.value} repository of {name}: {len(objects)} objects {done}")
 
 
-async def _children(site: Site, name: Name) -> tuple[str, ...]:
+async def _children(site: Site, name: Name, but: Callable[[str, str, str], bool] = lambda *_: False) -> tuple[str, ...]:
+    """What there is of a claim's sources and destinations, without those that `but` knows by their names."""
     selector = f"{contract.CLAIM_KEY_LABEL}={claim_key(name.namespace, name.claim)}"
     found = []
     for kind in (Kind.SOURCE, Kind.DESTINATION):
@@ -75,5 +80,6 @@ async def _children(site: Site, name: Name) -> tuple[str, ...]:
             if not error.is_missing:
                 raise
             continue
-        found += [f"{kind.value} {body['metadata']['name']}" for body in bodies]
+        names = [body["metadata"]["name"] for body in bodies]
+        found += [f"{kind.value} {each}" for each in names if not but(name.namespace, name.claim, each)]
     return tuple(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller import contract, naming, stamp
+from controller import children, contract, intent, naming, stamp
 from controller.cluster.api import CHILDREN, CLAIMS
 from controller.cluster.claims import claim_from
 from controller.model import Kind, MissingCredentials
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from controller.contract import Repo
     from controller.model import Claim
     from controller.operate.site import Site
+    from controller.settings import Settings
 
 
 async def run(site: Site) -> None:
@@ -55,9 +56,21 @@ async def _idle_destinations(site: Site, claims: Mapping[tuple[str, str], Claim]
         metadata = body["metadata"]
         marked = (metadata.get("annotations") or {}).get(contract.CLAIM_ANNOTATION, "")
         namespace, _, name = marked.partition("/")
-        if why := _why_idle(claims.get((namespace, name)), metadata["name"]):
+        claim, destination = claims.get((namespace, name)), metadata["name"]
+        is_standby = naming.is_standby(namespace, name, destination)
+        settings = site.configuration.settings
+        if why := _why_not_asked_for(claim, settings) if is_standby else _why_idle(claim, destination):
             lines.append(f"ReplicationDestination {metadata['namespace']}/{metadata['name']}: {why}")
     return tuple(lines)
+
+
+def _why_not_asked_for(claim: Claim | None, settings: Settings) -> str | None:
+    if claim is None:
+        return "its claim is gone; its image stands by for the return, until `delete-backups`"
+    reading = intent.read(claim, settings)
+    if isinstance(reading, intent.NotOurs) or (isinstance(reading, intent.Intent) and not reading.standby):
+        return "its claim asks for no standby image any more"
+    return None
 
 
 def _why_idle(claim: Claim | None, destination: str) -> str | None:
@@ -66,6 +79,6 @@ def _why_idle(claim: Claim | None, destination: str) -> str | None:
     if stamp.is_settled(claim.uid, claim.annotations):
         return "its claim is restored already"
     decided = stamp.read(claim.annotations)
-    if decided is None or naming.destination(claim.namespace, claim.name, decided.life) != destination:
+    if decided is None or children.destination_name(claim, decided) != destination:
         return "it belongs to an earlier claim of this name"
     return None

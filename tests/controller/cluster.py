@@ -191,7 +191,7 @@ class Cluster:
             uid=uid,
             version=str(self.tick()),
             claim=body["metadata"]["annotations"][contract.CLAIM_ANNOTATION],
-            owner_uid=body["metadata"]["ownerReferences"][0]["uid"],
+            owner_uid=next((owner["uid"] for owner in body["metadata"].get("ownerReferences", ())), None),
             created_at=self.now,
             content=body["data"] if kind is Kind.SECRET else body["spec"],
         )
@@ -291,7 +291,7 @@ class Cluster:
         number = self.tick()
         del self.running[mover.pod]
         if mover.copy:
-            self.points.append(Point(f"{number:064x}", self.now, mover.copy))
+            self.points.append(Point(f"{number:08x}" * 8, self.now, mover.copy))
             if any(lock.host not in self.running for lock in self.locks.values()):
                 return  # forget fails, the sync is never done, and is tried again
             self._forget(mover.retain)
@@ -331,12 +331,13 @@ class Cluster:
                 continue
             newest = self.points[-1] if self.points and not self.movers_misled else None
             image = f"{naming.image_prefix(found.name)}{self.tick():014d}"
+            before = (found.status.get("latestImage") or {}).get("name")
             left_over: Content = found.status.get("volume", ())
             # A destination that syncs again keeps what its volume held, and restores beside it.
             held = newest.content if newest else ()
             merged = held if not left_over or left_over == held else (*left_over, *held)
-            self.images[image] = merged
-            log = restore_log(newest.id) if newest else "No eligible snapshots found\n"
+            self.images = {name: held for name, held in self.images.items() if name != before} | {image: merged}
+            log = restore_log(newest.id, newest.at) if newest else "No eligible snapshots found\n"
             self.update(
                 found,
                 status={

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from controller import children, contract, intent, stamp
+from controller import children, contract, intent, naming, stamp
 from controller.contract import Repo
 from controller.decide import decide
 from controller.intent import MoverIdentity
@@ -143,7 +143,7 @@ def child(body: Object, *, uid: str = "child-1", status: Mapping[str, Any] | Non
         uid=uid,
         version="7",
         claim=body["metadata"]["annotations"][contract.CLAIM_ANNOTATION],
-        owner_uid=body["metadata"]["ownerReferences"][0]["uid"],
+        owner_uid=next((owner["uid"] for owner in body["metadata"].get("ownerReferences", ())), None),
         created_at=NOW - HOUR,
         content=body["data"] if kind is Kind.SECRET else body["spec"],
         status=status or {},
@@ -179,9 +179,10 @@ def finished(found: tuple[Child, ...], log: str | None = None) -> tuple[Child, .
     return tuple(replace(each, status=status) if each is destination else each for each in found)
 
 
-def restore_log(point: str = POINTS[-1].id) -> str:
-    """What VolSync keeps of a mover's log, with restic's short id."""
-    return f"restoring snapshot {point[:8]} of [/data] at 2026-01-10 by root@volsync to .\nRestic completed in 2s\n"
+def restore_log(point: str = POINTS[-1].id, at: datetime = POINTS[-1].at) -> str:
+    """What VolSync keeps of a mover's log, with restic's short id and its nanoseconds."""
+    dated = at.strftime("%Y-%m-%d %H:%M:%S.123456789 +0000 UTC")
+    return f"restoring snapshot {point[:8]} of [/data] at {dated} by root@volsync to .\nRestic completed in 2s\n"
 
 
 def image_of(destination: Child) -> str:
@@ -196,3 +197,21 @@ def destination_of(of: Claim) -> Child:
     body = children.destination(of, decided, MOVER, SETTINGS)
     assert body is not None
     return child(body)
+
+
+STANDBY: Final = {contract.STANDBY_ANNOTATION: "true"}
+
+
+def standby(point: RestorePoint = POINTS[-1], of: Claim | None = None, *, made_with: str | None = None) -> Child:
+    """The standby of a restore point, as it was made and not done yet; with the Secret of an earlier life if named."""
+    body = children.standby(of or settled_claim(STANDBY), naming.standby_key("local", point.id), MOVER, SETTINGS)
+    found = child(body, uid=f"standby-{point.id[:4]}")
+    if made_with is None:
+        return found
+    return replace(found, content={**found.content, "restic": {**found.content["restic"], "repository": made_with}})
+
+
+def standing_by(point: RestorePoint = POINTS[-1], of: Claim | None = None, *, made_with: str | None = None) -> Child:
+    """The same, done, with its image and the log of its mover."""
+    found = standby(point, of, made_with=made_with)
+    return finished((found,), restore_log(point.id, point.at))[0]

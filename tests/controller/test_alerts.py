@@ -18,20 +18,26 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from clusters import promtool
+from controller import intent, standing_by
 from controller.admission.measures import Measures as AdmissionMeasures
 from controller.contract import Reason
 from controller.loop.measures import Measures as LoopMeasures
 from controller.model import Kind, Moment, Unknown
 from controller.stalls import AwaitedSnapshot, Stall
+from tests.controller import scene
 from tests.controller.scene import (
     ABSENT,
     ANNOUNCED,
     EXISTS,
     HOUR,
     NOW,
+    POINTS,
+    SETTINGS,
+    STANDBY,
     admitted,
     claim,
     decision,
+    image_of,
     protecting,
     settled_claim,
     world,
@@ -86,7 +92,8 @@ def volsync(out_of_sync: int = 0) -> Series:
 def reconciling(seen: World | None = None, failures: int = 0) -> Series:
     measures = LoopMeasures(lambda: 0)
     seen = seen or world(settled_claim(), EXISTS, children=protecting())
-    measures.decided(seen, decision(seen))
+    reading = intent.NotOurs() if seen.claim is None else intent.read(seen.claim, SETTINGS)
+    measures.decided(seen, decision(seen), standing_by.behind_s(reading, seen))
     for _ in range(failures):
         measures.failed()
     return scraped(measures.registry, "reconcile")
@@ -116,6 +123,12 @@ def stalled() -> World:
     [source] = [each for each in protecting() if each.kind is Kind.SOURCE]
     stall = Stall(source.name, (AwaitedSnapshot("s", NOW - HOUR, "orders", taken_up=False),))
     return world(settled_claim(), EXISTS, children=protecting(), stalls=(stall,))
+
+
+def behind() -> World:
+    """Of a claim that asks for an image of its newest restore point there is one of an older."""
+    of, image = settled_claim(STANDBY), scene.standing_by(POINTS[0])
+    return world(of, EXISTS, children=(*protecting(of), image, scene.standby()), snapshots=(image_of(image),))
 
 
 # --- when it fires ---------------------------------------------------------------------------------------------------
@@ -187,6 +200,7 @@ CASES: Final = (
         {**CLAIM, "branch": "61"},
     ),
     after("FiredrillWaiting", "warning", 60, seen_as(world(admitted(ABSENT))), {**CLAIM, "reason": "Waiting"}),
+    after("FiredrillStandbyNotFresh", "warning", 60, seen_as(behind()), CLAIM),
     Case(
         "FiredrillClaimRefused",
         "warning",

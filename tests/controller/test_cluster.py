@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from controller import children, contract, naming, stamp
+from controller.branch import Branch
 from controller.cluster.api import CHILDREN, CLAIMS, PODS, Api, ApiError
 from controller.cluster.cache import Cache
 from controller.cluster.claims import child_from, claim_from, mover_from, pod_state
@@ -35,6 +36,7 @@ from controller.model import (
     Unknown,
 )
 from controller.store.watch import Told
+from tests.controller import scene
 from tests.controller.api_server import ApiServer, serving
 from tests.controller.scene import (
     ABSENT,
@@ -43,6 +45,7 @@ from tests.controller.scene import (
     EXISTS,
     NOW,
     SETTINGS,
+    STANDBY,
     admitted,
     decision,
     image_of,
@@ -242,6 +245,61 @@ def test_at_admission_a_missing_volsync_holds_nothing_up_and_any_other_silence_d
     server.refuse[SOURCE.path("shop")].append(status)
     with nullcontext() if is_told else pytest.raises(ApiError):
         at_admission(server, Stores(ANNOUNCED))
+
+
+def test_at_admission_of_a_claim_with_a_standby_the_stores_are_asked_last() -> None:
+    """A backup that ends between two answers would make the image an old one, and nobody asks again."""
+    server = ApiServer()
+    standby = scene.standing_by()
+    server.put(DESTINATION.path("shop", standby.name), {**labelled(standby), "status": dict(standby.status)})
+
+    async def asked(api: Api) -> tuple[Any, Any]:
+        configuration: Any = type("C", (), {"settings": SETTINGS})
+        base: Any = Base()
+        stores: Any = Stores(EXISTS)
+        fresh = Fresh(configuration, api, base, stores)
+        asked_before: list[str] = []
+
+        async def for_new(*_: object) -> Mapping[Repo, Truth]:
+            asked_before.extend(server.asked)
+            return {Repo.LOCAL: EXISTS}
+
+        stores.for_new = for_new
+        plain = await fresh.at_admission(new_claim(), Moment.ADMISSION, "request-1")
+        assert DESTINATION.path("shop") not in " ".join(server.asked)
+        asked_before.clear()
+        return plain, (await fresh.at_admission(new_claim(STANDBY), Moment.ADMISSION, "request-2"), asked_before)
+
+    plain, (warm, before) = run(asked, server)
+    assert plain.children == ()
+    assert [child.name for child in warm.children] == [standby.name]
+    assert decision(warm).branch is Branch.RESTORE_FROM_STANDBY
+    for path in (SOURCE.path("shop"), DESTINATION.path("shop"), PODS.path("shop")):
+        assert path in " ".join(before)
+
+
+def test_the_image_of_a_settled_claim_is_not_taken_for_lost_where_the_cache_lags_behind() -> None:
+    server = ApiServer()
+    of, standby = settled_claim(STANDBY), scene.standing_by()
+    server.put(SHOP, body_of(of))
+    server.put(DESTINATION.path("shop", standby.name), {**labelled(standby), "status": dict(standby.status)})
+    cache = cached(server)
+    server.put(CHILDREN[Kind.SNAPSHOT].path("shop", image_of(standby)), {"metadata": {"namespace": "shop"}})
+
+    async def asked(api: Api) -> Any:
+        return (await reader(api, cache, Stores(EXISTS)).look(("shop", "orders"))).world
+
+    assert run(asked, server).snapshots == (image_of(standby),)
+
+
+def labelled(child: Child) -> dict[str, Any]:
+    """A child with its marks, as it is stored."""
+    of = settled_claim()
+    labels = {contract.CLAIM_KEY_LABEL: contract.claim_key("shop", "orders")}
+    labels[contract.MANAGED_BY_LABEL] = contract.MANAGED_BY
+    annotations = {contract.CLAIM_ANNOTATION: of.full_name}
+    metadata = {"namespace": "shop", "name": child.name, "labels": labels, "annotations": annotations}
+    return {"metadata": metadata, "spec": dict(child.content)}
 
 
 def bare(child: Child) -> dict[str, Any]:

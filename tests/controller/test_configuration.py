@@ -39,6 +39,11 @@ def test_the_example_that_is_shipped_says_what_is_the_default_anyway() -> None:
     assert set(found.settings.stores) == {Repo.LOCAL, Repo.REMOTE}
 
 
+def test_images_that_stand_by_are_kept_for_those_who_ask_unless_the_installation_asks_for_all() -> None:
+    assert not configuration.parse(SMALLEST, "the file").settings.standby
+    assert configuration.parse(f"{SMALLEST}\nstandby: true", "the file").settings.standby
+
+
 def test_tiers_are_the_installations_choice() -> None:
     weekly = "tiers: {rare: {every: day, hour: 4, keep: {weekly: 8}, overdueAfterHours: 30}}"
     tiers = configuration.parse(f"{SMALLEST}\n{weekly}", "the file").settings.tiers

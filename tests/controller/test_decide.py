@@ -43,6 +43,7 @@ from tests.controller.scene import (
     NOW,
     POINTS,
     SETTINGS,
+    STANDBY,
     TWO_STORES,
     admitted,
     claim,
@@ -54,6 +55,7 @@ from tests.controller.scene import (
     restoring,
     restoring_claim,
     settled_claim,
+    standing_by,
     stored,
     world,
 )
@@ -98,6 +100,8 @@ UNREADY = AwaitedSnapshot("volsync-x-src", NOW - HOUR, "orders", taken_up=False)
 UNBOUND = AwaitedVolume("orders", NOW - HOUR, Complaint("ProvisioningFailed", "the pool is full"))
 FULL = {"result": "Failed", "logs": "Fatal: write /cache/x: no space left on device"}
 RENEWED: dict[str, object] = {"AWS_SECRET_ACCESS_KEY": "b2xk"}
+WARM = settled_claim(STANDBY)
+WARM_CHILDREN, READY, OLDER = protecting(WARM), standing_by(), standing_by(POINTS[0])
 TOKEN = settled_claim({contract.BACK_UP_NOW_ANNOTATION: "now-1"})
 POD = f"volsync-src-{of_kind(PROTECTED, Kind.SOURCE).name}-x7k2p"
 
@@ -778,6 +782,69 @@ ROWS = (
         Stage.PROTECTED,
     ),
     Row("I7 I9 A18 B23", Branch.PROTECTED, world(settled_claim(), EXISTS, children=PROTECTED), DONE, Stage.PROTECTED),
+    Row(
+        "C3 older image",
+        Branch.CLEAR_STANDBY,
+        world(WARM, EXISTS, children=(*WARM_CHILDREN, READY, OLDER), snapshots=(image_of(READY), image_of(OLDER))),
+        AGAIN,
+        Stage.PROTECTED,
+        ("delete ReplicationDestination",),
+    ),
+    Row(
+        "C3 C32 image lost",
+        Branch.STANDBY_SPOILED,
+        world(WARM, EXISTS, children=(*WARM_CHILDREN, READY)),
+        AGAIN,
+        Stage.PROTECTED,
+        ("delete ReplicationDestination",),
+    ),
+    Row(
+        "C3 C7 C8",
+        Branch.MAKE_STANDBY,
+        world(WARM, EXISTS, children=(*WARM_CHILDREN, OLDER), snapshots=(image_of(OLDER),)),
+        AGAIN,
+        Stage.PROTECTED,
+        ("create ReplicationDestination",),
+    ),
+    Row(
+        "C3 fresh image",
+        Branch.PROTECTED,
+        world(WARM, EXISTS, children=(*WARM_CHILDREN, READY), snapshots=(image_of(READY),)),
+        DONE,
+        Stage.PROTECTED,
+    ),
+    Row(
+        "C3 not asked for any more",
+        Branch.CLEAR_RESTORE,
+        world(settled_claim(), EXISTS, children=(*PROTECTED, READY), snapshots=(image_of(READY),)),
+        AGAIN,
+        Stage.PROTECTED,
+        ("delete ReplicationDestination", "delete VolumeSnapshot"),
+    ),
+    Row(
+        "C3 C13 C15",
+        Branch.RESTORE_FROM_STANDBY,
+        world(new_claim(STANDBY), COUNTED, children=(standing_by(made_with="of-the-life-before"),)),
+        ALLOW,
+        Stage.RESTORING,
+    ),
+    Row("C3 E10 stale", Branch.RESTORE, world(new_claim(STANDBY), COUNTED, children=(OLDER,)), ALLOW, Stage.RESTORING),
+    Row(
+        "C15 B13 the image outlives",
+        Branch.GONE,
+        world(None, children=(*PROTECTED, READY), snapshots=(image_of(READY),)),
+        AGAIN,
+        Stage.OUTSIDE,
+        ALL_GONE,
+    ),
+    Row(
+        "B33 E11 decommission takes the image",
+        Branch.RELEASED,
+        world(settled_claim(STANDBY, labels={}), children=(READY,), snapshots=(image_of(READY),)),
+        AGAIN,
+        Stage.RELEASED,
+        ("delete ReplicationDestination", "delete VolumeSnapshot"),
+    ),
 )
 
 

@@ -129,7 +129,7 @@ def exposed() -> dict[str, set[str]]:
     serve.answered(Moment.ADMISSION, Reason.UNDECIDED.value, 0.1, allowed=False)
     reconcile = LoopMeasures(lambda: 0)
     seen = world(claim(), EXISTS)
-    reconcile.decided(seen, decision(seen))
+    reconcile.decided(seen, decision(seen), standby_behind_s=0)
     found = dict(VOLSYNC_METRICS)
     for registry in (serve.registry, reconcile.registry):
         for family in registry.collect():

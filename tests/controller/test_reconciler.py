@@ -20,12 +20,15 @@ from controller.model import Kind, Unknown
 from controller.stalls import AwaitedSnapshot, FailedMover, Stall
 from controller.store.s3 import StoreError
 from controller.store.watch import Note
+from tests.controller import scene
 from tests.controller.scene import (
     ABSENT,
     EXISTS,
     HOUR,
     NOW,
+    POINTS,
     SETTINGS,
+    STANDBY,
     claim,
     decision,
     protecting,
@@ -255,6 +258,19 @@ def test_metrics_tell_how_old_the_newest_restore_point_is() -> None:
     found = generate_latest(measures.registry).decode()
     name = "firedrill_newest_restore_point_timestamp_seconds{"
     assert [float(line.split()[-1]) for line in found.splitlines() if line.startswith(name)] == [EXISTS.at.timestamp()]
+
+
+def test_metrics_tell_how_far_an_image_that_stands_by_is_behind_the_newest_restore_point() -> None:
+    of = settled_claim(STANDBY)
+    fresh, stale = scene.standing_by(), scene.standing_by(POINTS[0])
+    for images, behind in (((fresh,), "0.0"), ((stale, scene.standby()), "28800.0"), ((scene.standby(),), "+Inf")):
+        snapshots = tuple(scene.image_of(each) for each in images if each.status)
+        seen = world(of, EXISTS, children=(*protecting(of), *images), snapshots=snapshots)
+        _, measures, _ = look(seen, Writes())
+        found = generate_latest(measures.registry).decode()
+        assert f'firedrill_standby_behind_seconds{{claim="orders",namespace="shop"}} {behind}\n' in found
+    _, measures, _ = look(at_rest(), Writes())
+    assert "firedrill_standby_behind_seconds{" not in generate_latest(measures.registry).decode()
 
 
 def test_a_condition_and_an_event_name_the_branch_and_the_claim() -> None:

@@ -16,6 +16,7 @@ from controller.contract import Repo
 from controller.model import DataSource, Kind, Mover, Phase
 from controller.stalls import AwaitedMover, AwaitedSnapshot, AwaitedVolume, Complaint, FailedMover, Presence, Stall
 from controller.stalls import SnapshotContent as Content
+from tests.controller import scene
 from tests.controller.api_server import ApiServer, serving
 from tests.controller.scene import (
     ABSENT,
@@ -29,6 +30,7 @@ from tests.controller.scene import (
 
 if TYPE_CHECKING:
     from controller.model import Child, Claim
+
 
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 LATE: Final = NOW - 10 * SETTINGS.patience
@@ -256,3 +258,15 @@ def test_a_server_that_answers_nothing_leaves_the_cause_open_and_breaks_nothing(
     for path in (PODS.path("shop"), CHILDREN[Kind.SNAPSHOT].path("shop")):
         server.refuse[path].append(500)
     assert looked(server, SETTLED, syncing(NOW - timedelta(hours=1))) == (Stall(SOURCE),)
+
+
+def test_of_a_settled_claim_what_is_restored_to_stand_by_is_looked_into_like_a_backup() -> None:
+    server, standby = ApiServer(), scene.standby(of=SETTLED)
+    put_claim(server, f"volsync-{standby.name}-dest")
+    put_event(server, f"volsync-{standby.name}-dest", "ProvisioningFailed")
+    late = replace(standby, status={"lastSyncStartTime": CREATED})
+    [stall] = looked(server, SETTLED, (late,))
+    assert (stall.owner, [volume.claim for volume in stall.volumes]) == (standby.name, [f"volsync-{standby.name}-dest"])
+    server.asked.clear()
+    assert looked(server, SETTLED, (standby,)) == ()
+    assert server.asked == []

@@ -9,19 +9,22 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from controller import admit, contract, intent, lifecycle
+from controller import admit, contract, intent, lifecycle, naming
 from controller.branch import Branch
 from controller.decide import decide
 from controller.lifecycle import Event, Stage
 from controller.model import Answer, Kind, Moment, Phase
 from tests.controller.cluster import Cluster, Point, is_settled
-from tests.controller.scene import HOUR, SETTINGS, new_claim, stored
+from tests.controller.scene import HOUR, SETTINGS, STANDBY, new_claim, stored
 
 if TYPE_CHECKING:
     from controller.model import Claim, Decision, World
 
 LEGAL_RETENTION = [tier.retention.spec() for tier in SETTINGS.tiers.values()]
-ROUNDS_TO_REST_MAX = 25
+ROUNDS_TO_REST_MAX = 60
+# A schedule leaves time between two backups: an image of one is ready before the next.
+ROUNDS_BETWEEN_BACKUPS = 4
+STANDBYS_MAX = 3
 SKIP = {contract.SKIP_RESTORE_ANNOTATION: "a test data set"}
 
 
@@ -55,18 +58,18 @@ class Controller(RuleBasedStateMachine):
         self.misled = False  # at any time of this life
         self.last_stage: tuple[str, Stage] | None = None
 
-    @initialize(past=st.integers(0, 3), rounds=st.integers(0, 8))
-    def a_store_with_a_past_and_a_claim(self, past: int, rounds: int) -> None:
+    @initialize(past=st.integers(0, 3), rounds=st.integers(0, 8), kind=st.sampled_from(["plain", "warm"]))
+    def a_store_with_a_past_and_a_claim(self, past: int, rounds: int, kind: str) -> None:
         for number in range(past):
             at = self.cluster.now - (past - number) * 25 * HOUR
             self.cluster.points.append(Point(f"{number + 1:x}" * 64, at, tuple(range(number + 1))))
-        self.create_claim("plain")
+        self.create_claim(kind)
         self.a_while_passes(rounds)
 
     # --- people and Kubernetes
 
     @precondition(lambda self: self.cluster.claim is None)
-    @rule(kind=st.sampled_from(["plain", "plain", "plain", "skip", "copied", "daily"]))
+    @rule(kind=st.sampled_from(["plain", "plain", "warm", "warm", "skip", "copied", "daily"]))
     def create_claim(self, kind: str) -> None:
         cluster = self.cluster
         if cluster.claim is not None:
@@ -96,7 +99,7 @@ class Controller(RuleBasedStateMachine):
         self._store(self._manifest(kind), None)
 
     def _manifest(self, kind: str) -> Claim:
-        annotations = SKIP if kind == "skip" else {}
+        annotations = {"skip": SKIP, "warm": STANDBY}.get(kind, {})
         labels = {contract.TIER_LABEL: "daily" if kind == "daily" else "hourly"}
         created = new_claim(annotations, labels=labels)
         if kind == "copied" and self.last_manifest is not None:
@@ -120,7 +123,7 @@ class Controller(RuleBasedStateMachine):
         self.cluster.claim = replace(self.cluster.claim, terminating=True)
 
     @precondition(lambda self: self.cluster.claim is not None and not self.cluster.claim.terminating)
-    @rule(kind=st.sampled_from(["plain", "copied"]))
+    @rule(kind=st.sampled_from(["plain", "copied", "warm"]))
     def the_claim_returns_within_a_second(self, kind: str) -> None:
         """Nobody reconciles between; what was made for the old one may still be there, and may still write."""
         self.delete_claim()
@@ -295,6 +298,12 @@ class Controller(RuleBasedStateMachine):
                 assert begun_with == manual
 
     @invariant()
+    def c3_images_do_not_pile_up(self) -> None:
+        """The newest that is done, the one that is made, and what a look that came too late made beside it."""
+        standbys = [name for kind, name in self.cluster.objects if naming.is_standby("shop", "orders", name)]
+        assert len(standbys) <= STANDBYS_MAX
+
+    @invariant()
     def i6_one_mover_writes_for_one_life(self) -> None:
         owners = [mover.owner for mover in self.cluster.running.values()]
         assert len(owners) == len(set(owners))
@@ -307,12 +316,12 @@ class Controller(RuleBasedStateMachine):
             self.label("hourly")
         quiet, branch = 0, None
         seen: list[Branch] = []
-        for _ in range(ROUNDS_TO_REST_MAX):
+        for number in range(ROUNDS_TO_REST_MAX):
             cluster.tick()
             cluster.finish_deletion()
             cluster.bind()
             cluster.restore()
-            if quiet == 0:
+            if quiet == 0 and number % ROUNDS_BETWEEN_BACKUPS == 0:
                 self.backups_begin()
             cluster.stop_paused()
             if len(seen) > ROUNDS_TO_REST_MAX // 2:
@@ -337,7 +346,10 @@ class Controller(RuleBasedStateMachine):
         cluster, life = self.cluster, self.cluster.life
         if cluster.claim is None:
             assert branch is Branch.GONE
-            assert not cluster.objects
+            # At most one image outlives a claim, whole and with its destination.
+            names = [name for kind, name in cluster.objects if naming.is_standby("shop", "orders", name)]
+            assert len(names) == len(cluster.objects) <= 1
+            assert len(cluster.images) == len(names)
             return
         if not cluster.claim.labels:
             assert branch is Branch.RELEASED
@@ -350,7 +362,9 @@ class Controller(RuleBasedStateMachine):
             assert branch in wanted | {Branch.FRESH_OVER_BACKUPS}, branch
         if branch is Branch.PROTECTED:
             kinds = sorted(child.kind.value for child in cluster.objects.values())
-            assert kinds == ["ReplicationSource", "Secret"]
+            asks = bool(cluster.points) and contract.STANDBY_ANNOTATION in cluster.claim.annotations
+            assert kinds == [*(["ReplicationDestination"] if asks else []), "ReplicationSource", "Secret"]
+            assert list(cluster.images.values()) == ([cluster.points[-1].content] if asks else [])
 
 
 Controller.TestCase.settings = settings(
@@ -361,3 +375,48 @@ Controller.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestTheCoreInAnyOrderOfEvents = Controller.TestCase
+
+
+def claim_with_an_image() -> Controller:
+    """A claim that asks for an image, with an app that writes; its newest restore point has one."""
+    found = Controller()
+    found.create_claim("warm")
+    found.a_while_passes(9)
+    for _ in range(4):
+        found.reconcile(writes_done=9, twice=False)
+        found.cluster.restore()
+    assert list(found.cluster.images.values()) == [found.cluster.points[-1].content]
+    return found
+
+
+def lost_and_declared_again(found: Controller) -> tuple[Point, bool]:
+    """The newest restore point then, and whether the claim was filled from an image that stood by."""
+    newest = found.cluster.points[-1]
+    found.delete_claim()
+    found.cluster.finish_deletion()
+    found.cluster.collect_garbage()
+    found.create_claim("warm")
+    for _ in range(3):
+        found.reconcile(writes_done=9, twice=False)
+        found.cluster.restore()
+        found.cluster.bind()
+    life = found.cluster.life
+    assert life is not None
+    assert life.bound_with == newest.content
+    return newest, "-sby-" in (found.cluster.populated_from or "")
+
+
+def test_in_the_model_a_claim_is_filled_from_an_image_of_its_newest_restore_point() -> None:
+    _, from_image = lost_and_declared_again(claim_with_an_image())
+    assert from_image
+
+
+def test_in_the_model_an_image_that_a_backup_has_overtaken_is_not_used() -> None:
+    found = claim_with_an_image()
+    [image] = found.cluster.images.values()
+    found.the_app_writes()
+    found.backups_begin()
+    found.backups_end()
+    newest, from_image = lost_and_declared_again(found)
+    assert newest.content != image
+    assert not from_image
