@@ -1,4 +1,4 @@
-"""SC-18: how apps come to be protected: late, otherwise than before, by mistake, and under names of any length."""
+"""SC-18: how apps come to be protected: late, otherwise than before, by mistake, under long names, from a template."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fixtures.scenario import (
     Declare,
     DeclareIsHeld,
     HistoryIsKept,
+    LoseNamespace,
     NothingToRestore,
     RemoveApp,
     Scenario,
@@ -75,6 +76,30 @@ LONG_NAMES = Scenario(
     ),
 )
 
+# Nobody applies a claim: the set makes each one when the replica before it runs. They go with their namespace, and
+# then with the set alone.
+STATEFUL = Scenario(
+    id="SC-18",
+    name="onboarding: claims from the template of a StatefulSet",
+    promise="SC-18 templates",
+    cast=Cast(apps=2, of_one_set=True),
+    data=SMALL,
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(LoseNamespace(), Declare()),
+        AppFinds(Verdict.INTACT),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(RemoveApp(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
 
 @pytest.mark.scenario(LABELLED_LATE)
 @pytest.mark.thorough
@@ -87,4 +112,11 @@ def test_an_app_is_backed_up_from_when_it_asks_and_as_it_asks_and_an_odd_wish_is
 @pytest.mark.thorough
 def test_apps_whose_long_names_differ_at_their_ends_get_their_own_data(drill: Drill) -> None:
     findings = drill.run(LONG_NAMES)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(STATEFUL)
+@pytest.mark.thorough
+def test_the_replicas_of_a_set_whose_template_bears_the_label_get_their_own_data_back(drill: Drill) -> None:
+    findings = drill.run(STATEFUL)
     assert findings.passed, findings.report()
