@@ -76,4 +76,5 @@ class Branch(Enum):
     TRUTH_NOT_SEEN = 71
     NEVER_BACKED_UP = 72
     OVERDUE = 73
-    PROTECTED = 74
+    POINTS_LOST = 74
+    PROTECTED = 75

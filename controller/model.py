@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from controller.branch import Branch
     from controller.contract import Reason, Repo
     from controller.lifecycle import Stage
+    from controller.newest import Newest
     from controller.stalls import Stall
 
 Object = Mapping[str, Any]
@@ -212,7 +213,8 @@ class World:
     the children, so that an image which a destination names is missing only if it is gone. `populated_from` is the
     annotation of the claim's volume; `platform` names what the cluster lacks (VolSync's CRDs, a snapshot class); `pods`
     is None if they could not be listed; `nonce` is the uid of the request at admission. `stalls` are what waits for
-    longer than it should; nothing but what people are told rests on them.
+    longer than it should; nothing but what people are told rests on them. `lost` are the restore points that were the
+    newest and are gone, and no rule took them; `newest` those that are it now, where the claim does not say so yet.
     """
 
     moment: Moment
@@ -229,6 +231,8 @@ class World:
     pods: Pods | None = None
     platform: tuple[str, ...] = ()
     stalls: tuple[Stall, ...] = ()
+    lost: Mapping[Repo, Newest] = field(default_factory=dict)
+    newest: Mapping[Repo, Newest] = field(default_factory=dict)
     nonce: str = ""
 
 

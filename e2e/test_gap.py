@@ -56,7 +56,7 @@ UNGUARDED_GAP = Scenario(
     when=(NobodyDecides(Absence.UNGUARDED), Declare()),
     then=(
         AppFinds(Verdict.EMPTY_THROUGH_LOSS),
-        IsReported(because="created without a decision although 1 restore points exist"),
+        IsReported(because=r"created without a decision although \d+ restore points exist"),
         *(SomebodyDecides(), RemoveApp(), Declare()),
         AppFinds(Verdict.INTACT),
         HistoryIsKept(),

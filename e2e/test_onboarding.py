@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -165,7 +166,7 @@ def test_a_labelled_claim_where_nobody_decides_is_backed_up_and_its_successor_re
     left_out.start_app()
     assert left_out.shell("ls /data") == "lost+found"
     said = left_out.await_told("BackupsBlocked")
-    assert "created without a decision although 1 restore points exist" in said
+    assert re.search(r"created without a decision although \d+ restore points exist", said)
     assert not left_out.ground.kube.list(REPLICATION_SOURCE, left_out.namespace)
 
 

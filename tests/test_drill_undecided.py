@@ -97,7 +97,7 @@ def test_where_the_claim_is_not_born_empty_the_control_has_shown_nothing(run: Ca
 
 def test_a_claim_that_is_born_empty_and_not_reported_is_missed(run: Callable[..., Findings]) -> None:
     world = Blocking(believes_emptiness=True, reports=False)
-    fails(run(world, UNWATCHED_GAP), "it to be said of orders that it created without a decision")
+    fails(run(world, UNWATCHED_GAP), "it to be said of orders that it created without")
 
 
 def test_a_backup_of_what_was_born_empty_is_noticed_when_that_comes_back(run: Callable[..., Findings]) -> None:

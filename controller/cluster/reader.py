@@ -73,6 +73,8 @@ class Reader:
             world,
             truths=told.truths,
             locks=told.locks,
+            lost=told.lost,
+            newest=told.newest,
             credentials=given,
             movers=movers,
             snapshots=self._cache.images_of(namespace, name) if settled else await self._images(world),

@@ -34,12 +34,14 @@ class Seen:
     """What a store said of a claim.
 
     `known_bytes` is how large the claim's volume was when that was noted; None if nothing was. `locks` are the locks
-    of the repository, with the time at which each was stored: restic renews a lock by storing another one.
+    of the repository, with the time at which each was stored: restic renews a lock by storing another one. `points` are
+    the ids of its restore points.
     """
 
     truth: Truth
     known_bytes: int | None = None
     locks: tuple[Entry, ...] = ()
+    points: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Repository:
             return Seen(truth_of(listing, marker=Looked(noted), known=_NOBODY_LOOKED), locks=locks)
         is_known = noted is not None and noted.key.startswith(self.known)
         truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known))
-        return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks)
+        ids = frozenset(point.id for point in listing.points) if isinstance(listing, Listed) else frozenset()
+        return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks, ids)
 
     async def read(self, restic: Restic, deadline_s: float) -> Truth:
         """Where `look` found restore points: the truth with all of their times and sizes, as the repository says."""
