@@ -83,6 +83,8 @@ class World:
     believes_oddities: bool = False
     templates_work: bool = True
     odd: set[str] = field(default_factory=set)
+    told: str = ""
+    kept: list[RestorePoint] = field(default_factory=list)
     aside: list[RestorePoint] = field(default_factory=list)
     makes_children: bool = True
     children_go: bool = True
@@ -246,6 +248,11 @@ class World:
             if self.lost_sight and self.reports
         ]
         reported += [
+            {"involvedObject": {"name": claim, "uid": self.uids[claim]}, "message": self.told}
+            for claim in self.claims
+            if self.told and self.reports
+        ]
+        reported += [
             {"involvedObject": {"name": claim, "uid": self.uids[claim]}, "message": "there is no such tier"}
             for claim in self.odd
             if self.reports
@@ -395,6 +402,9 @@ class World:
         points = self._points_in(store)
         points[:] = Retention(hourly=24, daily=7).survivors([*points, point])
 
+    def time_passed(self, app: App) -> None:
+        """It notes nothing of its restore points."""
+
     def await_quiet(self, app: App) -> None:
         """Nothing moves here by itself."""
 
@@ -431,7 +441,13 @@ class World:
             prefix=lambda: "d/orders/",
             damage=lambda: self.damage,
             leave_files=self._leave_files,
+            keep_copy=lambda: self.kept.extend(self._points_in(store)),
+            put_back=lambda: self._put_back(store),
         )
+
+    def _put_back(self, store: Store) -> None:
+        self._points_in(store)[:] = self.kept
+        self.told = "it is gone, though no rule took it"
 
     def _leave_files(self, files: Any) -> None:
         """Nobody looks at them."""
