@@ -88,7 +88,7 @@ ROLLED_BACK = Scenario(
 )
 
 # Of one hour retention keeps the newest restore point alone: without hours in between, what is put back would be known
-# to have gone by the rule. The claim grows so that the store is asked about it now, and not within a quarter of an hour.
+# to have gone by the rule. The claim grows so that its store is asked about it now, and not in a quarter of an hour.
 PUT_BACK = Scenario(
     id="SC-25",
     name="store is put back to an older state, while the app lives",

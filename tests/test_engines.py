@@ -751,6 +751,7 @@ def test_a_repository_that_is_put_back_is_what_it_was_when_the_copy_was_kept(
 ) -> None:
     repository.create()
     (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_bytes(b"1")
     take(repository, restic, tmp_path / "data")
     before = ids(repository.restore_points())
     repository.keep_copy()
