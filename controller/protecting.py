@@ -6,7 +6,7 @@ the status keeps the last success, and the backup of an empty volume succeeds wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from controller import causes, children, contract, locks, newest, resources, say
@@ -28,7 +28,15 @@ _STAGE = Stage.PROTECTED
 
 
 def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
-    """What to do about a settled claim that asks for backups."""
+    """What to do about a settled claim that asks for backups; and, whatever that is, what is to be noted of them.
+
+    The stores are asked seldom, and what they said is lost if it is not written with this decision.
+    """
+    found = _decide(wanted, claim, world, settings, now)
+    return replace(found, writes=(*found.writes, *_noted(claim, world)))
+
+
+def _decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
     destinations = [child for child in children.of_claim(world) if child.kind is Kind.DESTINATION]
     if leftovers := children.removal(destinations) + children.leftover_images(world):
         message = "the volume is filled; what it was restored through is removed"
@@ -178,8 +186,7 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
             return complaint
     if complaint := _lost(claim, world):
         return complaint
-    message = f"backed up by tier {wanted.tier_name}"
-    return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message, _noted(claim, world))
+    return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, f"backed up by tier {wanted.tier_name}")
 
 
 def _lost(claim: Claim, world: World) -> Decision | None:

@@ -51,7 +51,6 @@ def hindered(branch: Branch, stage: Stage, message: str, cause: Cause) -> Decisi
     return Decision(branch, stage, outcome, look_again_s=_LOOK_AGAIN_S)
 
 
-def done(branch: Branch, stage: Stage, reason: Reason, message: str, writes: Sequence[Write] = ()) -> Decision:
-    """Nothing is left to do; what is written is for us alone, and for later."""
-    outcome = Outcome(Answer.DONE, reason, message)
-    return Decision(branch, stage, outcome, tuple(writes), look_again_s=_LOOK_AGAIN_AT_REST_S)
+def done(branch: Branch, stage: Stage, reason: Reason, message: str) -> Decision:
+    """Nothing is left to do."""
+    return Decision(branch, stage, Outcome(Answer.DONE, reason, message), look_again_s=_LOOK_AGAIN_AT_REST_S)

@@ -676,6 +676,14 @@ ROWS = (
         Stage.PROTECTED,
         ("annotate",),
     ),
+    Row(
+        "F17 the newest is noted whatever else is to be done",
+        Branch.HEAL_CHILDREN,
+        world(TOKEN, EXISTS, children=PROTECTED, newest={Repo.LOCAL: GONE}),
+        AGAIN,
+        Stage.PROTECTED,
+        ("replace ReplicationSource", "annotate"),
+    ),
     Row("I7 I9 A18 B23", Branch.PROTECTED, world(settled_claim(), EXISTS, children=PROTECTED), DONE, Stage.PROTECTED),
 )
 
