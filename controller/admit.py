@@ -29,11 +29,12 @@ from controller.stamp import Restore, Stamp, Start
 from controller.truth import Unmeetable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from controller.contract import Repo
     from controller.intent import Reading
-    from controller.model import Claim, World
+    from controller.model import Claim, Truth, World
 
 
 def decide(reading: Reading, claim: Claim, world: World, now: datetime) -> Decision:
@@ -44,10 +45,26 @@ def decide(reading: Reading, claim: Claim, world: World, now: datetime) -> Decis
             return Decision(Branch.NOT_OURS, Stage.OUTSIDE, Outcome(Answer.ALLOW, Reason.NOT_PROTECTED, message))
         case Problems():
             return _refuse(Branch.UNREADABLE, Reason.MISCONFIGURED, str(reading))
+        case Intent() if not world.looked_back and must_look_back(reading, world.truths):
+            message = "nobody looked for what the previous claim of this name has left; apply it again"
+            return _refuse(Branch.TRUTH_UNKNOWN, Reason.UNDECIDED, message)
         case Intent():
             return _decide(reading, claim, world, now)
         case _:
             assert_never(reading)
+
+
+def must_look_back(wanted: Intent, truths: Mapping[Repo, Truth]) -> bool:
+    """Whether the decision rests on the sources and movers of an earlier claim of the name, as they are now.
+
+    It does not where the newest restore point is restored: before its destination is made, all that the earlier claim
+    left is removed, its movers are waited for and the store is asked again (23, 24, 54), so that nothing is filled
+    before. It does not where the store holds nothing and no backup was ever announced: then there was no source. It
+    does for whoever starts empty beside a backup that may be under way, or chooses among restore points by number.
+    """
+    if wanted.own_source is not None or wanted.skip_reason is not None or not isinstance(wanted.request, Latest):
+        return True
+    return any(isinstance(found, Absent) and found.announced for found in truths.values())
 
 
 def _decide(wanted: Intent, claim: Claim, world: World, now: datetime) -> Decision:

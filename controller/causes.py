@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, assert_never
 
-from controller.model import Unknown
+from controller import naming
+from controller.model import Kind, Unknown
 from controller.stalls import Presence
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ class Cause:
     text: str
 
 
-_QUOTED_CHARACTERS_MAX: Final = 300
+# By words, so that where a quotation ends does not depend on how long the numbers in it are.
+_QUOTED_WORDS_MAX: Final = 40
+_QUOTED_WORD_CHARACTERS_MAX: Final = 60
 _CREDENTIALS_IN_ADDRESS: Final = re.compile(r"(?<=://)[^/@\s]+@")
 # The mover's script ends so when it cannot open the repository (VolSync 0.16.0, mover-restic/entry.sh).
 _NOT_OPENED: Final = 3
@@ -146,7 +149,7 @@ def of_failure(world: World, owner: Child, truth: Truth | None) -> Cause | None:
         return Cause(Fault.REPOSITORY, f"the store does not answer clearly: {truth.why}")
     if not failed:
         return Cause(Fault.MOVER, "its log names no cause that is known here")
-    return _of_exit(world, failed[-1])
+    return _of_exit(world, owner, failed[-1])
 
 
 def of_delay(world: World, owner: Child, truth: Truth | None, patience: Patience) -> Cause | None:
@@ -155,9 +158,17 @@ def of_delay(world: World, owner: Child, truth: Truth | None, patience: Patience
 
 
 def quoted(text: str) -> str:
-    """Words of somebody else on one line, not too many, and without what an address may hold of credentials."""
-    line = _CREDENTIALS_IN_ADDRESS.sub("", " ".join(text.split()))
-    return line if len(line) <= _QUOTED_CHARACTERS_MAX else f"{line[:_QUOTED_CHARACTERS_MAX]}..."
+    """Words of somebody else on one line in quotation marks, not too many, without credentials of an address.
+
+    The marks tell what is not ours: what is the same but for the numbers in it is not told again (`saying.is_told`).
+    """
+    words = _CREDENTIALS_IN_ADDRESS.sub("", text).replace('"', "'").split()
+    kept = [_cut(word) for word in words[:_QUOTED_WORDS_MAX]]
+    return f'"{" ".join(kept)}{" ..." if len(words) > _QUOTED_WORDS_MAX else ""}"'
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= _QUOTED_WORD_CHARACTERS_MAX else f"{word[:_QUOTED_WORD_CHARACTERS_MAX]}..."
 
 
 def _hindrances(stall: Stall, patience: Patience) -> Iterator[Cause]:
@@ -170,7 +181,8 @@ def _hindrances(stall: Stall, patience: Patience) -> Iterator[Cause]:
     for mover in stall.movers:
         complaint = mover.complaint or mover.why
         if complaint is not None and patience.is_over(mover.since):
-            yield _of_complaint(f"the mover {mover.pod} cannot start", complaint)
+            # Its pod is made anew now and then, with another name.
+            yield _of_complaint(f"the mover of {stall.owner} cannot start", complaint)
 
 
 def _of_snapshot(snapshot: AwaitedSnapshot) -> str:  # noqa: PLR0911 - one for each cause
@@ -203,8 +215,9 @@ def _of_complaint(what: str, complaint: Complaint) -> Cause:
     return Cause(fault, f"{what}: {complaint.reason}: {quoted(complaint.note)}")
 
 
-def _of_exit(world: World, last: FailedMover) -> Cause:
-    see = f"see kubectl -n {world.namespace} logs {last.pod}"
+def _of_exit(world: World, owner: Child, last: FailedMover) -> Cause:
+    job = naming.source_job(owner.name) if owner.kind is Kind.SOURCE else naming.destination_job(owner.name)
+    see = f"see kubectl -n {world.namespace} logs job/{job}"
     if last.exit_code == _NOT_OPENED:
         return Cause(Fault.REPOSITORY, f"the mover cannot open its repository; {see}")
     how = f"exit code {last.exit_code}" if last.exit_code is not None else "no exit code"

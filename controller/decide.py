@@ -14,14 +14,14 @@ from controller.branch import Branch
 from controller.contract import Reason
 from controller.intent import NotOurs, Problems
 from controller.lifecycle import Stage
-from controller.model import Moment, Phase
+from controller.model import Kind, Moment, Phase
 from controller.stamp import Start
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.intent import Reading
-    from controller.model import Claim, Decision, World
+    from controller.model import Child, Claim, Decision, World
     from controller.settings import Settings
     from controller.stamp import Stamp
 
@@ -82,17 +82,22 @@ def _elsewhere(claim: Claim, world: World, stage: Stage, decided: Stamp | None) 
         named = ", ".join(sorted(f"{child.kind.value} {child.name} (of {child.claim})" for child in taken))
         message = f"objects of another claim bear its names: {named}; delete them if nobody needs them"
         return say.attention(Branch.NAME_TAKEN, stage, Reason.REPORTED, message)
-    earlier = [child for child in children.of_claim(world) if child.owner_uid not in {None, claim.uid}]
+    current = children.current_names(claim, decided)
+    earlier = [child for child in children.of_claim(world) if _is_of_earlier_life(child, claim, current)]
     if earlier:
         message = "removing what was made for the previous claim of this name"
         writes = children.removal(earlier)
         return say.wait(Branch.PREDECESSORS_CHILDREN, stage, Reason.CONVERGING, message, writes)
     prefix = naming.child_prefix(claim.namespace, claim.name)
-    current = children.current_names(claim, decided)
     if movers := [mover.pod for mover in world.movers if mover.owner.startswith(prefix) and mover.owner not in current]:
         message = f"waiting for {', '.join(sorted(movers))}, which still writes for the previous claim of this name"
         return say.wait(Branch.PREDECESSORS_MOVER, stage, Reason.CONVERGING, message)
     return None
+
+
+def _is_of_earlier_life(child: Child, claim: Claim, current: frozenset[str]) -> bool:
+    """By its owner; a source also by its name, since one that lost its owner is collected by nobody, and goes on."""
+    return child.owner_uid not in {None, claim.uid} or (child.kind is Kind.SOURCE and child.name not in current)
 
 
 def _released(

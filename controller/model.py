@@ -95,7 +95,13 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The store answered, it is the right one, and there is no restore point: no repository, or one without any."""
+    """The store answered, it is the right one, and there is no restore point: no repository, or one without any.
+
+    `announced` is whether a source was ever made for a claim of this name (see `Announce`): a mover of an earlier claim
+    may be about to store the first restore point. Where nothing was announced, there can be none.
+    """
+
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +219,10 @@ class World:
     the children, so that an image which a destination names is missing only if it is gone. `populated_from` is the
     annotation of the claim's volume; `platform` names what the cluster lacks (VolSync's CRDs, a snapshot class); `pods`
     is None if they could not be listed; `nonce` is the uid of the request at admission. `stalls` are what waits for
-    longer than it should; nothing but what people are told rests on them. `lost` are the restore points that were the
-    newest and are gone, and no rule took them; `newest` those that are it now, where the claim does not say so yet.
+    longer than it should; nothing but what people are told rests on them. `looked_back` is whether children and movers
+    were looked for; at admission that is done only where the decision rests on it (`admit.must_look_back`). `lost` are
+    the restore points that were the newest and are gone, and no rule took them; `newest` those that are it now, where
+    the claim does not say so yet.
     """
 
     moment: Moment
@@ -234,6 +242,7 @@ class World:
     lost: Mapping[Repo, Newest] = field(default_factory=dict)
     newest: Mapping[Repo, Newest] = field(default_factory=dict)
     nonce: str = ""
+    looked_back: bool = True
 
 
 # --- what is to be done ----------------------------------------------------------------------------------------------
@@ -287,7 +296,17 @@ class RemoveLock:
     lock: str
 
 
-Write = Create | Replace | Delete | Annotate | RemoveLock
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Note in the store that backups of this claim begin. Whoever looks into the store later knows that there may be.
+
+    It comes before the source that makes them, so that the store alone tells of a first backup that is under way.
+    """
+
+    repo: Repo
+
+
+Write = Create | Replace | Delete | Annotate | RemoveLock | Announce
 
 
 class Source(Enum):

@@ -8,6 +8,7 @@ and cuts longer names to a prefix and a 32-bit checksum, which two claims may sh
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from typing import Final
 
@@ -108,11 +109,17 @@ def known_path(prefix: str, namespace: str, claim: str) -> str:
     return f"{known_prefix(prefix)}{namespace}/{claim}/"
 
 
+def announcement_path(prefix: str, namespace: str, claim: str) -> str:
+    """The object that says that a source was made for a claim. It comes after those that are named for a size."""
+    return f"{known_path(prefix, namespace, claim)}announced"
+
+
 def marker_path(prefix: str) -> str:
     """The object that tells a new store from a wrong one. The last below `knowledge_path`."""
     return f"{knowledge_path(prefix)}store"
 
 
+@functools.lru_cache(maxsize=256)  # one look at a claim asks for few, and for each of them several times
 def _digest(text: str, characters: int) -> str:
     digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
     return digest[:characters]

@@ -68,10 +68,13 @@ def server(application: Application, port: int, context: ssl.SSLContext | None =
         application,
         host="",  # IPv4 and IPv6, whichever the pod has
         port=port,
+        # An answer of a webhook takes 0.4 ms of processor time so, and 0.6 ms with h11.
+        http="httptools",
         lifespan="off",
         ws="none",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,

@@ -14,7 +14,7 @@ from controller.branch import Branch
 from controller.causes import Fault, Patience
 from controller.contract import Reason, Repo
 from controller.lifecycle import Stage
-from controller.model import Absent, Annotate, Create, Exists, Kind, RemoveLock, Replace, Unknown
+from controller.model import Absent, Annotate, Announce, Create, Exists, Kind, RemoveLock, Replace, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,6 +87,7 @@ def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos:
         writes += credentials
         body = children.source(claim, repo, wanted, settings)
         found = children.find(world, Kind.SOURCE, body["metadata"]["name"])
+        writes += _announcement(world, repo, found)
         if found is None:
             writes += children.as_made(Kind.SOURCE, body, claim, world)
             continue
@@ -99,6 +100,17 @@ def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos:
         else:
             writes.append(Replace(Kind.SOURCE, found.name, now_possible, found.version))
     return _Plan(tuple(writes), tuple(missing), tuple(waiting))
+
+
+def _announcement(world: World, repo: Repo, found: Child | None) -> tuple[Announce, ...]:
+    """What has to be noted before a source is made, and what was lost since: unless the store tells of it already."""
+    match world.truths.get(repo):
+        case Absent(announced):
+            return () if announced else (Announce(repo),)
+        case Exists():
+            return ()
+        case _:
+            return (Announce(repo),) if found is None else ()
 
 
 def _converge(plan: _Plan) -> Decision | None:

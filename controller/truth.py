@@ -56,12 +56,13 @@ def looked(status: int | None, why: str = "") -> Looked:
             return Looked(Failed(f"the store answered {status} {why}".rstrip()))
 
 
-def truth_of(listing: Listing, *, marker: Looked, known: Looked) -> Truth:
+def truth_of(listing: Listing, *, marker: Looked, known: Looked, announced: bool = False) -> Truth:
     """What a store knows of a claim.
 
     `marker` is the object that tells this store from a wrong one, `known` the one that says that the claim has had a
-    restore point. A repository without restore points counts as absent: a restore of nothing leaves one behind. But
-    nothing where there has been something, or in a store that is not the known one, is not absence.
+    restore point; `announced` is whether backups of it were ever to begin. A repository without restore points counts
+    as absent: a restore of nothing leaves one behind. But nothing where there has been something, or in a store that is
+    not the known one, is not absence.
     """
     match listing:
         case Failed(why):
@@ -70,12 +71,12 @@ def truth_of(listing: Listing, *, marker: Looked, known: Looked) -> Truth:
             newest = max(points)
             return Exists(newest.id, newest.at, len(points), tuple(sorted(points)) if times_are_exact else ())
         case Listed():
-            return _truth_of_nothing(marker, known)
+            return _truth_of_nothing(marker, known, announced=announced)
         case _:
             assert_never(listing)
 
 
-def _truth_of_nothing(marker: Looked, known: Looked) -> Truth:
+def _truth_of_nothing(marker: Looked, known: Looked, *, announced: bool) -> Truth:
     if isinstance(marker.present, Failed):
         return Unknown(marker.present.why)
     if not marker.present:
@@ -84,7 +85,7 @@ def _truth_of_nothing(marker: Looked, known: Looked) -> Truth:
         return Unknown(known.present.why)
     if known.present:
         return Unknown("the claim has had restore points in this store, and now none is found: they were lost or moved")
-    return Absent()
+    return Absent(announced)
 
 
 def combined(truths: Mapping[Repo, Truth], restore_from: Repo | None) -> tuple[Repo, Truth]:

@@ -52,6 +52,7 @@ EXPECTED: Final = {
     "delete": "replicationdestinations",
     "replace": "replicationsources",
     "condition": "persistentvolumeclaims",
+    "announce": ".firedrill/known",
     "note": ".firedrill/known",
 }
 ENGINE: Final = "reference"

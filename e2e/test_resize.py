@@ -150,7 +150,7 @@ DATA_DO_NOT_FIT = Scenario(
     ),
     when=(RemoveApp(), Declare(capacity="64Mi")),
     then=(
-        ClaimIsRefused(because=r"[Nn]o space left on device|does not fit|larger than"),
+        ClaimIsRefused(because=r"[Nn]o space left on device|does not fit|larger than|needs \d+ bytes"),
         *(RemoveApp(), Declare(capacity="1Gi")),
         AppFinds(Verdict.INTACT),
         FileSystemFills("1Gi"),

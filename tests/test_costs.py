@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clusters.problem import Problem
-from fixtures.costs import growth, metrics, names
+from fixtures.costs import growth, measuring, metrics, names, progress
+from fixtures.costs.__main__ import rows
 from fixtures.costs.counters import Counters, Spent
 from fixtures.costs.growth import Row
 from fixtures.costs.metrics import Histogram, Quantile
@@ -173,3 +174,45 @@ def test_the_newest_restore_point_is_ten_minutes_old_and_the_oldest_a_week(tmp_p
 def test_a_store_that_does_not_list_what_was_made_on_its_drive_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="the store lists 0 objects, and 35 were made"):
         made(tmp_path, names.claim(0), looks=False)
+
+
+# --- who uses the processors, and how far it is -----------------------------------------------------------------------
+
+
+def test_the_processor_time_of_an_admission_is_told_of_each_program_that_takes_part() -> None:
+    asked = Histogram({math.inf: 10.0})
+    cpu_s = {"serve-0": 0.02, "serve-1": 0.01, "kube-apiserver": 0.05, "etcd": 0.0, "minio": 0.01, "generator": 0.01}
+    spent = Spent(0.1, cpu_s, {"mutating": asked}, 20.0, {}, {}, 0.0)
+    found = measuring.shares(spent, ["serve-0", "serve-1"], processors=2)
+    assert found["admission_cpu_ms"] == pytest.approx(3)
+    assert found["admission_kube-apiserver_cpu_ms"] == pytest.approx(5)
+    assert found["admission_per_s"] == pytest.approx(100)
+    assert found["admission_busy_percent"] == pytest.approx(50)
+    told = {row.name for row in rows({100: found}) if row.values[100] is not None}
+    # None of them is lost on its way into the table.
+    assert len(told) == len(found)
+
+
+class Clock:
+    """Time that moves when it is told to."""
+
+    at_s = 1000.0
+
+    def now_s(self) -> float:
+        return self.at_s
+
+    def sleep(self, seconds: float) -> None:
+        self.at_s += seconds
+
+
+def test_progress_is_told_at_each_step_and_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    told = progress.Progress(clock)
+    told.step("creating")
+    for done in range(1, 62):
+        clock.sleep(1)
+        told.counted("created", done, 61)
+    assert capsys.readouterr().err.splitlines() == [
+        "firedrill bench:   0:00 creating",
+        *(f"firedrill bench:   {done // 60}:{done % 60:02d}   created: {done} of 61" for done in (15, 30, 45, 60)),
+    ]

@@ -27,7 +27,8 @@ from fixtures.history import (
     RestorePoint,
     RunStarted,
 )
-from fixtures.recovery import recovery_point_s
+from fixtures.recovery import overhead, recovery_point_s
+from fixtures.sightings import Stepped, StepState, Waited
 from fixtures.tree import Tree
 from tests.scene import NONCE, REPOSITORY, VOLUME, at, request
 
@@ -174,3 +175,18 @@ def test_the_recovery_point_runs_from_the_copy_to_the_loss() -> None:
 def test_without_a_loss_the_recovery_point_runs_to_the_request() -> None:
     asked = Restored("r1", request(asked_at=at(10)), Evidence())
     assert recovery_point_s(backups(ACKNOWLEDGED), asked, (1,)) == 10 * 60
+
+
+def test_waits_side_by_side_and_outside_of_the_steps_are_counted_once_or_not_at_all() -> None:
+    def waited(until_minute: float, minutes: float) -> Recorded:
+        return Recorded(at(until_minute), Waited("a pod to run", minutes * 60))
+
+    steps = [Recorded(at(minute), Stepped("given", "a step", StepState.ENDS)) for minute in (0, 10)]
+    alone = History((steps[0], waited(4, 3), steps[1]), no_tree)
+    beside = History((steps[0], waited(4, 3), waited(5, 3), waited(4.5, 1), steps[1]), no_tree)
+    around = History((waited(0, 2), steps[0], waited(1, 2), steps[1], waited(12, 3)), no_tree)
+    assert [overhead(history) for history in (alone, beside, around)] == pytest.approx([0.7, 0.6, 0.8])
+
+
+def test_without_two_steps_there_is_no_share() -> None:
+    assert overhead(history_of(Stepped("given", "a step", StepState.ENDS))) is None

@@ -40,7 +40,7 @@ def claim_from(body: Object) -> Claim:
         namespace=sys.intern(metadata.get("namespace", "")),
         name=sys.intern(metadata.get("name", "")),
         uid=_interned(metadata.get("uid")),
-        labels={} if tier is None else {contract.TIER_LABEL: sys.intern(tier)},
+        labels=_labels(tier),
         annotations={name: text for name, text in annotations.items() if name.startswith(ANNOTATION_PREFIX)},
         request=((spec.get("resources") or {}).get("requests") or {}).get("storage", ""),
         access_modes=tuple(map(sys.intern, spec.get("accessModes") or ())),
@@ -53,6 +53,12 @@ def claim_from(body: Object) -> Claim:
         terminating="deletionTimestamp" in metadata,
         created_at=time_of(created) if (created := metadata.get("creationTimestamp")) else None,
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _labels(tier: str | None) -> Mapping[str, str]:
+    """One mapping for all claims of a tier: nobody changes it."""
+    return {} if tier is None else {contract.TIER_LABEL: tier}
 
 
 def child_from(kind: Kind, body: Object) -> Child:

@@ -1,31 +1,32 @@
-"""What lies around a claim that is being created, read from the API server and the stores now. Nothing is kept.
+"""What lies around a claim that is being created, read from the stores now, and where it counts from the API server.
 
-The sources and movers of an earlier claim of the name decide whether this one has to wait: a cache may not have seen
-them yet, or still see them. Two requests to the API server and at most two to each store that counts, all at once.
+At most two requests to each store that counts, at once; where the decision rests on no more, that is all
+(`admit.must_look_back`). Sources and movers of an earlier claim of the name are never taken from a cache, which may not
+have seen them yet: a list as of now, for which an API server waits until its own cache has caught up, up to 100 ms.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from controller import intent
+from controller import admit, intent
 from controller.cluster import connection
 from controller.cluster.api import CHILDREN, PODS, Api, ApiError
 from controller.cluster.base import BaseSecrets
 from controller.cluster.claims import MADE_BY_VOLSYNC, child_from, claim_names, mover_from
-from controller.model import Credentials, Kind, MissingCredentials, World
+from controller.model import Kind, World
 from controller.naming import claim_key
 from controller.store.session import open_session
 from controller.store.truths import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
     from controller.configuration import Configuration
-    from controller.contract import Repo
-    from controller.model import Child, Claim, Moment, Mover, Truth
+    from controller.model import Child, Claim, Moment, Mover
 
 
 @asynccontextmanager
@@ -50,29 +51,23 @@ class Fresh:
 
     async def at_admission(self, claim: Claim, moment: Moment, nonce: str) -> World:
         """What is seen around it now. What a store cannot say is in the answer as unknown."""
-        (truths, given), children, movers = await asyncio.gather(
-            self._truths(claim), self._sources(claim), self._movers(claim)
-        )
-        return World(
-            moment=moment,
-            namespace=claim.namespace,
-            name=claim.name,
-            claim=claim,
-            truths=truths,
-            children=children,
-            movers=movers,
-            credentials=given,
-            nonce=nonce,
-        )
-
-    async def _truths(
-        self, claim: Claim
-    ) -> tuple[Mapping[Repo, Truth], Mapping[Repo, Credentials | MissingCredentials]]:
-        reading = intent.read(claim, self._settings)
-        if not isinstance(reading, intent.Intent):
-            return {}, {}
+        world = World(moment, claim.namespace, claim.name, claim, truths={}, nonce=nonce, looked_back=False)
+        wanted = intent.read(claim, self._settings)
+        if not isinstance(wanted, intent.Intent):
+            return world
+        if admit.must_look_back(wanted, {}):
+            world = await self._look_back(world, claim)
         given = await self._base.current()
-        return await self._stores.for_new(reading, claim, given), given
+        truths = await self._stores.for_new(wanted, claim, given)
+        if not world.looked_back and admit.must_look_back(wanted, truths):
+            world = await self._look_back(world, claim)
+            # Once more: a mover that was gone by then may have ended its backup after the store was asked.
+            truths = await self._stores.for_new(wanted, claim, given)
+        return replace(world, truths=truths, credentials=given)
+
+    async def _look_back(self, world: World, claim: Claim) -> World:
+        children, movers = await asyncio.gather(self._sources(claim), self._movers(claim))
+        return replace(world, children=children, movers=movers, looked_back=True)
 
     async def _sources(self, claim: Claim) -> tuple[Child, ...]:
         """Names and marks alone; by name too, since a label may have been taken off."""

@@ -68,7 +68,12 @@ class Reader:
         given = await self._base.current()
         writing = bool(self._cache.movers_of(namespace, name))
         told = await self._stores.look(claim, reading, found, given, a_mover_runs=writing)
-        movers = self._cache.movers_of(namespace, name) if settled else await self._movers(namespace)
+        # A list as of now can wait up to 100 ms for the API server's own cache, so both wait together.
+        movers, images = (
+            (self._cache.movers_of(namespace, name), self._cache.images_of(namespace, name))
+            if settled
+            else await asyncio.gather(self._movers(namespace), self._images(world))
+        )
         world = replace(
             world,
             truths=told.truths,
@@ -77,7 +82,7 @@ class Reader:
             newest=told.newest,
             credentials=given,
             movers=movers,
-            snapshots=self._cache.images_of(namespace, name) if settled else await self._images(world),
+            snapshots=images,
             populated_from=None if settled else await self._populated_from(claim),
             platform=() if isinstance(reading, intent.NotOurs) and settled else await self._platform.lacking(),
             pods=await self._pods(namespace) if told.locks else None,

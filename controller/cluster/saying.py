@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.contract import Reason
@@ -17,6 +18,8 @@ CONDITION: Final = "firedrill.dev/Protected"
 _CONTROLLER: Final = "firedrill.dev/controller"
 # events.k8s.io/v1: note has at most 1 kB; a condition's message has no limit but ours.
 _NOTE_MAX: Final = 1000
+_QUOTATION: Final = re.compile(r'"[^"]*"')
+_WORD_WITH_NUMBER: Final = re.compile(r'[^\s"]*\d[^\s"]*')
 _WARNED: Final = frozenset({Answer.ATTENTION, Answer.REFUSE})
 
 
@@ -37,6 +40,21 @@ def of_decision(decision: Decision) -> Said:
     else:
         status = "Unknown" if outcome.reason is Reason.UNDECIDED else "False"
     return Said(status, outcome.reason.value, f"[{decision.branch.value}] {outcome.message}")
+
+
+def is_told(before: Said | None, said: Said) -> bool:
+    """Whether people know it already: it was told before, word for word or with other numbers in what it quotes.
+
+    Words of others count pods, name times and requests, and so change from look to look while all stays as it is.
+    """
+    return before is not None and _gist(before) == _gist(said)
+
+
+def _gist(said: Said) -> Said:
+    def without_numbers(quotation: re.Match[str]) -> str:
+        return _WORD_WITH_NUMBER.sub("#", quotation[0])
+
+    return replace(said, message=_QUOTATION.sub(without_numbers, said.message))
 
 
 def said_on(body: Object) -> Said | None:

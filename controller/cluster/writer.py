@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from controller import contract
 from controller.cluster import saying
 from controller.cluster.api import CHILDREN, CLAIMS, EVENTS, ApiError, Patch
-from controller.model import Annotate, Create, Credentials, Delete, Kind, RemoveLock, Replace
+from controller.model import Annotate, Announce, Create, Credentials, Delete, Kind, RemoveLock, Replace
 from controller.store.s3 import StoreError
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from controller.cluster.base import BaseSecrets
     from controller.cluster.cache import Cache
     from controller.cluster.saying import Said
+    from controller.contract import Repo
     from controller.model import Answer, Claim, Object, Write
-    from controller.store.s3 import Bucket
+    from controller.store.asking import Repository
     from controller.store.truths import Stores
     from controller.store.watch import Note
 
@@ -65,12 +66,17 @@ class Writer:
                 self._learn_claim(stored)
             case RemoveLock():
                 await self._remove_lock(namespace, name, write)
+            case Announce(repo):
+                repository = await self._repository(namespace, name, repo)
+                key, content = repository.announcement, f"{namespace}/{name}".encode()
+                await self._do(f"announce {key}", lambda: repository.bucket.put(key, content))
             case _:
                 assert_never(write)
 
     async def note(self, claim: Claim, note: Note) -> None:
         """Note in a store that the claim has restore points there."""
-        bucket, known = await self._known(claim.namespace, claim.name, note)
+        repository = await self._repository(claim.namespace, claim.name, note.repo)
+        bucket, known = repository.bucket, repository.known
         await self._do(
             f"note {known}{note.size_bytes}", lambda: bucket.put(f"{known}{note.size_bytes}", claim.full_name.encode())
         )
@@ -129,12 +135,11 @@ class Writer:
         key = f"{repository.path}locks/{write.lock}"
         await self._do(f"remove {key}", lambda: repository.bucket.delete(key))
 
-    async def _known(self, namespace: str, name: str, note: Note) -> tuple[Bucket, str]:
-        given = (await self._base.current()).get(note.repo)
+    async def _repository(self, namespace: str, name: str, repo: Repo) -> Repository:
+        given = (await self._base.current()).get(repo)
         if not isinstance(given, Credentials):
-            raise StoreError(f"the base Secret of the {note.repo.value} repository is gone")
-        repository = self._stores.repository(note.repo, namespace, name, given)
-        return repository.bucket, repository.known
+            raise StoreError(f"the base Secret of the {repo.value} repository is gone")
+        return self._stores.repository(repo, namespace, name, given)
 
     async def _unless_changed(self, what: str, act: Callable[[], Awaitable[Object | None]]) -> Object | None:
         try:

@@ -8,6 +8,7 @@ import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from controller import causes
 from controller.cluster import saying
 from controller.cluster.api import ApiError
 from controller.cluster.saying import Said
@@ -79,14 +80,15 @@ class Reconciler:
         _LOG.warning("failed: %s", error, extra={"claim": "/".join(key), "error": type(error).__name__})
 
     async def _tell(self, key: Key, claim: Claim, looked: Looked, decision: Decision) -> None:
-        """Events and conditions, only where they differ from what was told before.
+        """Events and conditions, only where they differ from what was told before by more than others' numbers.
 
         What passes by (writes follow at once) is an event alone; what lasts is a condition, too.
         """
         said = saying.of_decision(decision)
         passes_by = decision.outcome.answer is Answer.AGAIN
         before = self._told.get(key) if passes_by else looked.said
-        if said == before or (decision.stage is Stage.OUTSIDE and looked.said is None and not decision.writes):
+        nobody_cares = decision.stage is Stage.OUTSIDE and looked.said is None and not decision.writes
+        if nobody_cares or saying.is_told(before, said):
             return
         self._log(key, decision)
         if passes_by:
@@ -101,8 +103,9 @@ class Reconciler:
         claim = looked.world.claim
         if claim is None or claim.terminating or error.status != _FORBIDDEN:
             return
-        said = Said("False", Reason.WAITING.value, f"[{decision.branch.value}] the API server forbids it: {error}")
-        if said == looked.said:
+        message = f"[{decision.branch.value}] the API server forbids it: {causes.quoted(str(error))}"
+        said = Said("False", Reason.WAITING.value, message)
+        if saying.is_told(looked.said, said):
             return
         with contextlib.suppress(ApiError):
             await self._writer.set_condition(claim, said)

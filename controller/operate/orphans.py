@@ -41,7 +41,9 @@ async def _backed_up(site: Site, repo: Repo) -> tuple[Name, ...]:
         entries = await site.stores.bucket(repo, access).all(prefix)
     except StoreError as error:
         raise Refused(f"the {repo.value} store could not be listed: {error}") from error
-    places = {tuple(entry.key.removeprefix(prefix).split("/")[:2]) for entry in entries}
+    noted = (entry.key.removeprefix(prefix).split("/") for entry in entries)
+    # What is named for a size says that there were restore points; what is not, that some were to come.
+    places = {(namespace, claim) for namespace, claim, *size in noted if "".join(size).isdecimal()}
     return tuple(Name(namespace, claim) for namespace, claim in sorted(places))
 
 

@@ -2,7 +2,7 @@
 
 Two requests, at once: one lists what comes after `<path>/l`, which is the locks and the restore points (restic's other
 objects, config, data, index and keys, come before); the other asks for the first object after the place where it is
-noted that this claim has had restore points. Neither grows with the number of claims.
+noted that this claim has had restore points, or was to have some. Neither grows with the number of claims.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from controller import naming
-from controller.model import RestorePoint
+from controller.model import Exists, RestorePoint
 from controller.store.s3 import StoreError
 from controller.truth import Failed, Listed, Looked, truth_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
     from controller.model import Truth
     from controller.settings import Store
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from controller.store.s3 import Bucket, Entry
     from controller.truth import Listing
 
+T = TypeVar("T")
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -63,19 +64,43 @@ class Repository:
         """Where it is noted that this claim has had restore points, ending with a slash."""
         return naming.known_path(self.store.prefix, self.namespace, self.claim)
 
+    @property
+    def announcement(self) -> str:
+        """The object that says that backups of this claim were to begin."""
+        return naming.announcement_path(self.store.prefix, self.namespace, self.claim)
+
     async def look(self, deadline_s: float) -> Seen:
         """Its truth, with restore points counted and dated by the store. Never raises."""
-        objects, noted = await asyncio.gather(self._objects(deadline_s), self._noted(deadline_s))
+        return self._seen(*await asyncio.gather(self._objects(deadline_s), self._noted(deadline_s)))
+
+    async def look_for_points(self, deadline_s: float) -> Seen:
+        """The same without locks, for whoever waits for the answer: nobody writes for a claim that is being created."""
+        return self._seen(*await asyncio.gather(self._snapshots(deadline_s), self._noted(deadline_s)))
+
+    def _seen(self, objects: tuple[Entry, ...] | Failed, noted: Entry | Failed | None) -> Seen:
         if isinstance(objects, Failed):
             return Seen(truth_of(objects, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED))
         listing = _points(objects, self.path)
-        locks = tuple(entry for entry in objects if entry.key.startswith(f"{self.path}locks/"))
+        locks = self._locks(objects)
         if isinstance(noted, Failed):
             return Seen(truth_of(listing, marker=Looked(noted), known=_NOBODY_LOOKED), locks=locks)
-        is_known = noted is not None and noted.key.startswith(self.known)
-        truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known))
-        ids = frozenset(point.id for point in listing.points) if isinstance(listing, Listed) else frozenset()
-        return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks, ids)
+        announced = noted is not None and noted.key == self.announcement
+        is_known = noted is not None and noted.key.startswith(self.known) and not announced
+        truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known), announced=announced)
+        return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks, _ids(listing))
+
+    async def look_at_noted(self, deadline_s: float, known_bytes: int) -> Seen:
+        """The same where it is known what is noted; that is asked for all the same if no restore point is listed."""
+        objects = await self._objects(deadline_s)
+        if not isinstance(objects, Failed):
+            listing = _points(objects, self.path)
+            truth = truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
+            if isinstance(truth, Exists):
+                return Seen(truth, known_bytes, self._locks(objects), _ids(listing))
+        return await self.look(deadline_s)
+
+    def _locks(self, objects: Iterable[Entry]) -> tuple[Entry, ...]:
+        return tuple(entry for entry in objects if entry.key.startswith(f"{self.path}locks/"))
 
     async def read(self, restic: Restic, deadline_s: float) -> Truth:
         """Where `look` found restore points: the truth with all of their times and sizes, as the repository says."""
@@ -86,22 +111,24 @@ class Repository:
         return truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
 
     async def _objects(self, deadline_s: float) -> tuple[Entry, ...] | Failed:
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await self.bucket.all(self.path, start_after=f"{self.path}l")
-        except StoreError as error:
-            return Failed(str(error))
-        except TimeoutError:
-            return Failed("the store did not answer in time")
+        return await _answered(self.bucket.all(self.path, start_after=f"{self.path}l"), deadline_s)
+
+    async def _snapshots(self, deadline_s: float) -> tuple[Entry, ...] | Failed:
+        return await _answered(self.bucket.directly_below(f"{self.path}snapshots/"), deadline_s)
 
     async def _noted(self, deadline_s: float) -> Entry | Failed | None:
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await self.bucket.first(naming.knowledge_path(self.store.prefix), start_after=self.known)
-        except StoreError as error:
-            return Failed(str(error))
-        except TimeoutError:
-            return Failed("the store did not answer in time")
+        asked = self.bucket.first(naming.knowledge_path(self.store.prefix), start_after=self.known)
+        return await _answered(asked, deadline_s)
+
+
+async def _answered(asked: Awaitable[T], deadline_s: float) -> T | Failed:
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await asked
+    except StoreError as error:
+        return Failed(str(error))
+    except TimeoutError:
+        return Failed("the store did not answer in time")
 
 
 _NOBODY_LOOKED: Final = Looked(Failed("nobody looked"))
@@ -116,6 +143,10 @@ def _points(objects: Iterable[Entry], path: str) -> Listing:
                 return Failed(f"{entry.key} lies among the restore points and is none")
             points.append(RestorePoint(entry.stored_at, name))
     return Listed(tuple(points), times_are_exact=False)
+
+
+def _ids(listing: Listing) -> frozenset[str]:
+    return frozenset(point.id for point in listing.points) if isinstance(listing, Listed) else frozenset()
 
 
 def _bytes(key: str) -> int | None:

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Final
 
-from controller import quantity, resources
+from controller import naming, quantity, resources
 from controller.contract import Repo
 from controller.intent import Intent, Latest
 from controller.model import Absent, Credentials, Exists, MissingCredentials, Unknown
@@ -75,7 +75,7 @@ class Stores:
         order = [wanted.restore_from] if wanted.restore_from else [repo for repo in Repo if repo in given]
         truths: dict[Repo, Truth] = {}
         for repo in order:
-            seen = await self.look(repo, claim, given)
+            seen = await self.look_for_points(repo, claim, given)
             truths[repo] = seen.truth
             if isinstance(seen.truth, Exists) and (not isinstance(wanted.request, Latest) or _may_not_fit(claim, seen)):
                 truths[repo] = await self.read(repo, claim, given, self._restic_in_time_s)
@@ -89,6 +89,37 @@ class Stores:
         if isinstance(access, MissingCredentials):
             return Seen(Unknown(access.why))
         return await self.repository(repo, claim.namespace, claim.name, access).look(self._answer_s)
+
+    async def look_for_points(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
+        """The same without locks, and cheaper for the store."""
+        access = _access(repo, given)
+        if isinstance(access, MissingCredentials):
+            return Seen(Unknown(access.why))
+        return await self.repository(repo, claim.namespace, claim.name, access).look_for_points(self._answer_s)
+
+    async def look_at_noted(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], known_bytes: int) -> Seen:
+        """The same of a claim of which it is known what is noted: one request, if there are restore points."""
+        access = _access(repo, given)
+        if isinstance(access, MissingCredentials):
+            return Seen(Unknown(access.why))
+        repository = self.repository(repo, claim.namespace, claim.name, access)
+        return await repository.look_at_noted(self._answer_s, known_bytes)
+
+    async def noted(self, repo: Repo, given: Mapping[Repo, Given]) -> dict[str, int]:
+        """How large the volume of each claim was when it was noted that it has restore points; by its full name.
+
+        One request for a thousand claims. Raises `StoreError`.
+        """
+        access = _access(repo, given)
+        if isinstance(access, MissingCredentials):
+            return {}
+        prefix = naming.known_prefix(self._settings.stores[repo].prefix)
+        found: dict[str, int] = {}
+        for entry in await self.bucket(repo, access).all(prefix):
+            full_name, _, size = entry.key.removeprefix(prefix).rpartition("/")
+            if size.isdecimal():
+                found.setdefault(full_name, int(size))
+        return found
 
     async def read(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], deadline_s: float = RESTIC_S) -> Truth:
         """What the repository of a claim says itself, where the store has listed restore points; about a second."""

@@ -15,6 +15,7 @@ from controller import children, intent, locks, newest, quantity, stamp
 from controller.contract import Repo
 from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
 from controller.newest import Newest
+from controller.store.notes import Notes
 from controller.store.truths import RESTIC_S
 from controller.truth import Failed
 
@@ -65,6 +66,7 @@ class StoreWatch:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._noted = Notes(stores)
         self._kept: dict[str, _Kept] = {}
         self._lock_files: dict[str, dict[str, LockFile]] = {}  # by claim: a lock's content never changes
 
@@ -89,13 +91,14 @@ class StoreWatch:
         if kept is not None and kept.syncs == syncs and time.monotonic() - kept.at_s < _USED_AGAIN_S:
             return kept.told
         repos = [Repo.LOCAL, *([Repo.REMOTE] if reading.remote else [])]
-        seen = {repo: await self._stores.look(repo, claim, given) for repo in repos}
+        seen = {repo: await self._look(repo, claim, given) for repo in repos}
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
         if a_mover_runs or told.locks:
             return told
         told = await self._compared(claim, reading, found, seen, given, told)
-        if not any(isinstance(truth, Unknown) for truth in told.truths.values()):
-            # What is still to be noted is noted once; if that fails, the next answer asks for it again.
+        # What is still to be noted is noted once; if that fails, the next answer asks for it again. What is not
+        # announced yet will be.
+        if not any(isinstance(truth, Unknown) or truth == Absent() for truth in told.truths.values()):
             self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths, lost=told.lost))
         return told
 
@@ -143,6 +146,12 @@ class StoreWatch:
         if not isinstance(exact, Exists):
             return None
         return newest.is_kept(before, exact.points, self._stores.retention(repo, reading))
+
+    async def _look(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
+        known_bytes = await self._noted.take(repo, claim.full_name, given)
+        if known_bytes is None:
+            return await self._stores.look(repo, claim, given)
+        return await self._stores.look_at_noted(repo, claim, given, known_bytes)
 
     def forget(self, full_name: str) -> None:
         """The claim is gone, or asks for nothing."""

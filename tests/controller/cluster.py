@@ -16,6 +16,7 @@ from controller.contract import Repo
 from controller.model import (
     Absent,
     Annotate,
+    Announce,
     Child,
     Claim,
     Create,
@@ -41,7 +42,7 @@ from fixtures import repository
 from tests.controller.scene import BASE, NOW, SETTINGS, restore_log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Content = tuple[int, ...]  # the generations that were written, one after another; () is an empty volume
 
@@ -85,6 +86,7 @@ class Cluster:
     store_up: bool = True
     movers_misled: bool = False  # their Secret names another store than ours, an empty one
     points: list[Point] = field(default_factory=list)
+    announced: bool = False  # in the store; it stays there
     claim: Claim | None = None
     life: Life | None = None
     content: Content = ()
@@ -110,7 +112,7 @@ class Cluster:
         if not self.store_up:
             return Unknown("connection refused")
         if not self.points:
-            return Absent()
+            return Absent(self.announced)
         points = tuple(RestorePoint(point.at, point.id) for point in self.points)
         return Exists(points[-1].id, points[-1].at, len(points), points)
 
@@ -133,6 +135,13 @@ class Cluster:
 
     # --- what the API server does with a write
 
+    def carry_out(self, writes: Iterable[Write]) -> None:
+        """One write after another; the first that fails ends it."""
+        for each in writes:
+            if isinstance(each, Announce) and not self.store_up:
+                return
+            self.write(each)
+
     def write(self, write: Write) -> None:
         match write:
             case Create(kind, name, body, uid):
@@ -154,6 +163,8 @@ class Cluster:
                     self.claim = replace(self.claim, annotations={**self.claim.annotations, **annotations})
             case RemoveLock(_, lock):
                 self.locks.pop(lock, None)
+            case Announce():
+                self.announced = True
 
     def delete(self, found: Child) -> None:
         """An object goes, with what it owns; its mover's pod has 30 seconds more, and uses them."""

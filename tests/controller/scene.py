@@ -46,6 +46,8 @@ EXISTS: Final = Exists(POINTS[-1].id, POINTS[-1].at, len(POINTS), POINTS)
 # The object store gives names and counts; times come from the repository alone.
 COUNTED: Final = replace(EXISTS, points=())
 ABSENT: Final = Absent()
+# Backups of a claim of this name were to begin.
+ANNOUNCED: Final = Absent(announced=True)
 MOVER: Final = MoverIdentity()
 
 

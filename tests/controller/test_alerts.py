@@ -27,6 +27,7 @@ from controller.newest import Newest
 from controller.stalls import AwaitedSnapshot, Stall
 from tests.controller.scene import (
     ABSENT,
+    ANNOUNCED,
     EXISTS,
     HOUR,
     NOW,
@@ -171,7 +172,11 @@ CASES: Final = (
         {"repository": "local"},
     ),
     after(
-        "FiredrillNeverBackedUp", "critical", 5, seen_as(world(settled_claim(), ABSENT, children=late_sources())), CLAIM
+        "FiredrillNeverBackedUp",
+        "critical",
+        5,
+        seen_as(world(settled_claim(), ANNOUNCED, children=late_sources())),
+        CLAIM,
     ),
     after(
         "FiredrillBackupOverdue",

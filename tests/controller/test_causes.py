@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from clusters import versions
-from controller import causes, contract
+from controller import causes, contract, naming
 from controller.causes import Cause, Fault, Patience
 from controller.cluster import saying
 from controller.contract import Reason, Repo
@@ -29,7 +29,7 @@ from controller.stalls import (
 )
 from tests.controller import real_store
 from tests.controller.scene import (
-    ABSENT,
+    ANNOUNCED,
     EXISTS,
     HOUR,
     NOW,
@@ -95,7 +95,7 @@ ROWS: Final = (
     Row("A22 slow snapshot-controller", snapshot(taken_up=True), Fault.STORAGE, "has not got further"),
     Row("A22 missing content", snapshot(**MADE), Fault.STORAGE, "its content snapcontent-1 is missing"),
     Row("A22 snapshot deleted", snapshot(terminating=True), Fault.STORAGE, "image is not ready, and is being deleted"),
-    Row("A22 error", snapshot(error="no default class"), Fault.STORAGE, "not ready: no default class"),
+    Row("A22 error", snapshot(error="no default class"), Fault.STORAGE, 'not ready: "no default class"'),
     Row(
         "A22 error of its content",
         snapshot(**MADE, content=SnapshotContent(made=False, error="pool full")),
@@ -112,7 +112,7 @@ ROWS: Final = (
         "A23 provisioner",
         volume("ProvisioningFailed", "rpc error:\n  code = ResourceExhausted desc = pool full"),
         Fault.STORAGE,
-        "vs-prime-1 is not bound: ProvisioningFailed: rpc error: code = ResourceExhausted desc = pool full",
+        'vs-prime-1 is not bound: ProvisioningFailed: "rpc error: code = ResourceExhausted desc = pool full"',
     ),
     Row("A23 quota", volume("VolSyncPopulatorPVCCreationError", "exceeded quota"), Fault.MOVER, "exceeded quota"),
     Row(
@@ -125,10 +125,10 @@ ROWS: Final = (
         "C25 no node has the volume",
         mover(Complaint("Unschedulable", "0/3 nodes are available: volume node affinity conflict")),
         Fault.STORAGE,
-        "mover-1 cannot start: Unschedulable: 0/3 nodes",
+        'the mover of owner cannot start: Unschedulable: "0/3 nodes',
     ),
     Row("C25 not mounted", mover(None, Complaint("FailedMount", "no such device")), Fault.STORAGE, "FailedMount"),
-    Row("A24 no image", mover(Complaint("ErrImagePull", "not found")), Fault.MOVER, "ErrImagePull: not found"),
+    Row("A24 no image", mover(Complaint("ErrImagePull", "not found")), Fault.MOVER, 'ErrImagePull: "not found"'),
     Row("A24 no room", mover(Complaint("Unschedulable", "Insufficient cpu")), Fault.MOVER, "Insufficient cpu"),
 )
 
@@ -230,7 +230,8 @@ def test_a24_before_volsync_shows_a_log_the_store_is_told_as_it_answers_ourselve
 def test_a24_without_a_known_word_the_exit_code_is_told_and_where_the_log_is(failed: FailedMover, cause: Cause) -> None:
     stall = Stall(DESTINATION.name, failed=(failed,))
     found = causes.of_failure(world(RESTORING, stalls=(stall,)), DESTINATION, EXISTS)
-    assert found == Cause(cause.fault, f"{cause.text}; see kubectl -n shop logs m-1")
+    job = naming.destination_job(DESTINATION.name)
+    assert found == Cause(cause.fault, f"{cause.text}; see kubectl -n shop logs job/{job}")
 
 
 def test_a_log_of_a_success_is_no_failure_whatever_is_in_it() -> None:
@@ -244,18 +245,18 @@ def test_a_log_of_a_success_is_no_failure_whatever_is_in_it() -> None:
 def test_c25_a_backup_that_storage_holds_up_is_no_overdue_backup() -> None:
     source = replace(SOURCE, created_at=NOW - 9 * HOUR)
     others = tuple(child for child in protecting() if child.kind is not Kind.SOURCE)
-    seen = world(settled_claim(), ABSENT, children=(*others, source))
+    seen = world(settled_claim(), ANNOUNCED, children=(*others, source))
     stall = Stall(source.name, (AwaitedSnapshot("s", LONG_AGO, "orders", error="pool full"),))
     without, held_up = decision(seen).outcome, decision(replace(seen, stalls=(stall,))).outcome
     assert (without.reason, held_up.reason) == (Reason.REPORTED, Reason.STORAGE)
     assert "restore point" not in held_up.message
-    assert "storage holds it up: the volume snapshot s is not ready: pool full" in held_up.message
+    assert 'storage holds it up: the volume snapshot s is not ready: "pool full"' in held_up.message
 
 
 def test_c25_a_repository_that_refuses_is_no_fault_of_storage() -> None:
     told = {"result": "Failed", "logs": "Stat: Access Denied."}
     late = tuple(replace(each, created_at=NOW - 9 * HOUR) for each in protecting(latestMoverStatus=told))
-    found = decision(world(settled_claim(), ABSENT, children=late)).outcome
+    found = decision(world(settled_claim(), ANNOUNCED, children=late)).outcome
     assert found.reason is Reason.REPORTED
     assert "the store refuses the access key" in found.message
 
@@ -279,7 +280,7 @@ def test_i12_nothing_of_a_movers_log_is_quoted_and_no_credentials_of_an_address(
     unbound = volume("ProvisioningFailed", f"dial https://user:{secret.replace(' ', '')}@storage.example: refused")
     found = causes.of_stall(world(RESTORING, stalls=(unbound,)), "owner", PATIENCE)
     assert found is not None
-    assert found.text.endswith("dial https://storage.example: refused")
+    assert found.text.endswith('dial https://storage.example: refused"')
 
 
 def test_a_cause_fits_into_an_event() -> None:
@@ -289,7 +290,7 @@ def test_a_cause_fits_into_an_event() -> None:
     found = decision(seen)
     event = saying.event(RESTORING, saying.of_decision(found), found.outcome.answer, NOW, "us")
     assert "ProvisioningFailed" in event["note"]
-    assert event["note"].endswith("...")
+    assert event["note"].endswith('..."')
     assert event["type"] == "Warning"
 
 

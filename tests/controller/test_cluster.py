@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ from controller.store.watch import Told
 from tests.controller.api_server import ApiServer, serving
 from tests.controller.scene import (
     ABSENT,
+    ANNOUNCED,
     BASE,
     EXISTS,
     NOW,
@@ -54,7 +55,7 @@ from tests.controller.scene import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
-    from controller.model import Claim, Object, Truth
+    from controller.model import Claim, Object, Truth, World
 
 SHOP = CLAIMS.path("shop", "orders")
 SOURCE, DESTINATION, SECRET = CHILDREN[Kind.SOURCE], CHILDREN[Kind.DESTINATION], CHILDREN[Kind.SECRET]
@@ -163,27 +164,67 @@ def write(server: ApiServer, each: Any, cache: Cache | None = None) -> Cache:
     return seen
 
 
-# --- 1: at admission, children and movers of the name are read from the API server ------------------------------------
+# --- 1: at admission, what the decision rests on is read from the API server ------------------------------------------
+
+
+def at_admission(server: ApiServer, stores: Stores, created: Claim | None = None) -> World:
+    """What is seen around a claim that is being created."""
+
+    async def asked(api: Api) -> World:
+        configuration: Any = type("C", (), {"settings": SETTINGS})
+        base: Any = Base()
+        given: Any = stores
+        return await Fresh(configuration, api, base, given).at_admission(
+            created or new_claim(), Moment.ADMISSION, "request-1"
+        )
+
+    found: World = run(asked, server)
+    return found
 
 
 def test_at_admission_sources_and_movers_that_came_a_moment_ago_are_seen() -> None:
     server = ApiServer()
     [source] = [each for each in protecting() if each.kind is Kind.SOURCE]
-
-    async def asked(api: Api) -> tuple[Any, Any]:
-        configuration: Any = type("C", (), {"settings": SETTINGS})
-        base: Any = Base()
-        stores: Any = Stores()
-        fresh = Fresh(configuration, api, base, stores)
-        before = await fresh.at_admission(new_claim(), Moment.ADMISSION, "request-1")
-        server.put(SOURCE.path("shop", source.name), bare(source))
-        server.put(PODS.path("shop", "mover"), pod_of(naming.source_job(source.name), terminating=True))
-        return before, await fresh.at_admission(new_claim(), Moment.ADMISSION, "request-2")
-
-    before, after = run(asked, server)
+    before = at_admission(server, Stores(ANNOUNCED))
+    server.put(SOURCE.path("shop", source.name), bare(source))
+    server.put(PODS.path("shop", "mover"), pod_of(naming.source_job(source.name), terminating=True))
+    after = at_admission(server, Stores(ANNOUNCED))
     assert (before.children, before.movers) == ((), ())
     assert [child.name for child in after.children] == [source.name]
     assert [mover.owner for mover in after.movers] == [source.name]
+
+
+@pytest.mark.parametrize("truth", [ABSENT, EXISTS, Unknown("connection refused")], ids=lambda each: type(each).__name__)
+def test_at_admission_the_api_server_is_asked_nothing_where_no_decision_rests_on_it(truth: Truth) -> None:
+    server = ApiServer()
+    seen = at_admission(server, Stores(truth))
+    assert (server.asked, seen.looked_back) == ([], False)
+
+
+@pytest.mark.parametrize(
+    "created",
+    [
+        new_claim({contract.SKIP_RESTORE_ANNOTATION: "a test data set"}),
+        new_claim(volume_name="pv-1"),
+        new_claim({contract.RESTORE_PREVIOUS_ANNOTATION: "1"}),
+    ],
+    ids=["skip", "own volume", "by number"],
+)
+def test_at_admission_whoever_starts_from_anything_else_is_looked_around_for(created: Claim) -> None:
+    server = ApiServer()
+    assert at_admission(server, Stores(EXISTS), created).looked_back
+    assert len(server.asked) == 2
+
+
+def test_at_admission_a_backup_that_ended_while_its_mover_was_looked_for_is_found() -> None:
+    """The mover is in no list any more, and its restore point was not there yet when the store was asked first."""
+
+    class Ending(Stores):
+        async def for_new(self, *_: object) -> Mapping[Repo, Truth]:
+            told, self.truth = self.truth, EXISTS
+            return {Repo.LOCAL: told}
+
+    assert at_admission(ApiServer(), Ending(ANNOUNCED)).truths == {Repo.LOCAL: EXISTS}
 
 
 @pytest.mark.parametrize(("status", "is_told"), [(404, True), (403, False), (500, False)])
@@ -193,18 +234,8 @@ def test_at_admission_a_missing_volsync_holds_nothing_up_and_any_other_silence_d
 ) -> None:
     server = ApiServer()
     server.refuse[SOURCE.path("shop")].append(status)
-
-    async def asked(api: Api) -> bool:
-        configuration: Any = type("C", (), {"settings": SETTINGS})
-        base: Any = Base()
-        stores: Any = Stores()
-        try:
-            await Fresh(configuration, api, base, stores).at_admission(new_claim(), Moment.ADMISSION, "request-1")
-        except ApiError:
-            return False
-        return True
-
-    assert run(asked, server) is is_told
+    with nullcontext() if is_told else pytest.raises(ApiError):
+        at_admission(server, Stores(ANNOUNCED))
 
 
 def bare(child: Child) -> dict[str, Any]:
@@ -248,14 +279,14 @@ def test_a_source_is_made_for_the_claim_that_was_meant_and_seen_at_once() -> Non
 def test_what_exists_already_without_our_label_is_seen_from_then_on_and_put_right() -> None:
     server = ApiServer()
     server.put(SHOP, body_of(settled_claim()))
-    secret = next(each for each in decision(world(settled_claim(), ABSENT)).writes if each.kind is Kind.SECRET)  # type: ignore[union-attr]
+    secret = next(each for each in decision(world(settled_claim(), EXISTS)).writes if each.kind is Kind.SECRET)  # type: ignore[union-attr]
     assert isinstance(secret, Create)
     stripped = {**secret.body, "metadata": {**secret.body["metadata"], "labels": {}}}
     server.put(SECRET.path("shop", secret.name), stripped)
     cache = write(server, secret)
 
     async def asked(api: Api) -> Any:
-        return (await reader(api, cache).look(("shop", "orders"))).world
+        return (await reader(api, cache, Stores(EXISTS)).look(("shop", "orders"))).world
 
     seen = run(asked, server)
     again = [each for each in decision(seen).writes if each.kind is Kind.SECRET]  # type: ignore[union-attr]

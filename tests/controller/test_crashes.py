@@ -18,7 +18,7 @@ from controller.cluster.writer import Writer
 from controller.contract import Repo
 from controller.loop.measures import Measures
 from controller.loop.reconciler import Reconciler
-from controller.model import Exists, Kind, Phase
+from controller.model import Absent, Exists, Kind, Phase
 from controller.store.watch import Note, Told
 from tests.controller.api_server import ApiServer, serving
 from tests.controller.scene import ABSENT, EXISTS, POINTS, SETTINGS, admitted, image_of, restore_log
@@ -57,14 +57,17 @@ class Stores:
         self.truth: Truth = ABSENT
         self.bucket = Bucket()
         self.known = naming.known_path("", *KEY)
+        self.announcement = naming.announcement_path("", *KEY)
 
     def repository(self, *_: object) -> Any:
         return self
 
     async def look(self, *_: object, **__: object) -> Told:
-        noted = any(key.startswith(self.known) for key in self.bucket.keys)
-        notes = () if noted or not isinstance(self.truth, Exists) else (Note(Repo.LOCAL, 1 << 30, None),)
-        return Told({Repo.LOCAL: self.truth}, notes=notes)
+        announced = self.announcement in self.bucket.keys
+        if not isinstance(self.truth, Exists):
+            return Told({Repo.LOCAL: Absent(announced)})
+        noted = self.bucket.keys - {self.announcement}
+        return Told({Repo.LOCAL: self.truth}, notes=() if noted else (Note(Repo.LOCAL, 1 << 30, None),))
 
 
 class Place:
@@ -135,6 +138,8 @@ class Place:
         claim = None if body is None else claim_from(body)
         sources = self.children(Kind.SOURCE)
         assert len(sources) <= 1
+        # Or else whoever creates the next claim of this name might start empty while the first backup is under way.
+        assert not sources or self.stores.bucket.keys, "a source of which the store knows nothing"
         if claim is None or not stamp.is_settled(claim.uid, claim.annotations):
             assert not [each for each in sources if claim is None or each.owner_uid == claim.uid]
             return
@@ -149,6 +154,7 @@ def test_a_claim_that_starts_empty_is_protected_and_its_deletion_taken_through_e
     assert place.live() == [
         "annotate persistentvolumeclaims",
         "create secrets",
+        "announce orders",
         "create replicationsources",
         "condition orders",
     ]

@@ -13,6 +13,7 @@ from controller.contract import Repo
 from controller.lifecycle import Stage
 from controller.model import (
     Annotate,
+    Announce,
     Answer,
     Create,
     DataSource,
@@ -36,6 +37,7 @@ from controller.settings import HOURLY
 from controller.stalls import AwaitedSnapshot, AwaitedVolume, Complaint, FailedMover, Stall
 from tests.controller.scene import (
     ABSENT,
+    ANNOUNCED,
     COUNTED,
     EXISTS,
     HOUR,
@@ -128,6 +130,8 @@ def verb(write: Write) -> str:
             return "annotate"
         case RemoveLock():
             return "remove lock"
+        case Announce():
+            return "announce"
         case Create() | Replace() | Delete():
             return f"{type(write).__name__.lower()} {write.kind.value}"
 
@@ -159,9 +163,39 @@ ROWS = (
         Stage.OUTSIDE,
     ),
     Row(
+        "I1 I6 a first backup may be under way, and nobody looked",
+        Branch.TRUTH_UNKNOWN,
+        world(new_claim(), ANNOUNCED, looked_back=False),
+        REFUSE,
+        Stage.OUTSIDE,
+    ),
+    Row(
+        "I5 a source of its own, and nobody looked",
+        Branch.TRUTH_UNKNOWN,
+        world(new_claim(source=OWN), EXISTS, looked_back=False),
+        REFUSE,
+        Stage.OUTSIDE,
+    ),
+    Row("I3 never announced", Branch.FRESH, world(new_claim(), ABSENT, looked_back=False), ALLOW, Stage.UNSETTLED),
+    Row("SC-23 announced, and nothing left", Branch.FRESH, world(new_claim(), ANNOUNCED), ALLOW, Stage.UNSETTLED),
+    Row(
+        "SC-23 its destination waits",
+        Branch.RESTORE,
+        world(new_claim(), EXISTS, looked_back=False),
+        ALLOW,
+        Stage.RESTORING,
+    ),
+    Row(
+        "E14 by number, and nobody looked",
+        Branch.TRUTH_UNKNOWN,
+        world(new_claim({contract.RESTORE_PREVIOUS_ANNOTATION: "1"}), EXISTS, looked_back=False),
+        REFUSE,
+        Stage.OUTSIDE,
+    ),
+    Row(
         "I6 mover of an earlier source",
         Branch.PREDECESSOR_REMAINS,
-        world(new_claim(), ABSENT, movers=(Mover(POD, of_kind(PROTECTED, Kind.SOURCE).name),)),
+        world(new_claim(), ANNOUNCED, movers=(Mover(POD, of_kind(PROTECTED, Kind.SOURCE).name),)),
         REFUSE,
         Stage.OUTSIDE,
     ),
@@ -243,6 +277,18 @@ ROWS = (
         WAIT,
         Stage.RESTORING,
         ALL_GONE,
+    ),
+    Row(
+        "I5 I7 a source that lost its owner",
+        Branch.PREDECESSORS_CHILDREN,
+        world(
+            replace(RESTORING, uid="uid-2"),
+            EXISTS,
+            children=tuple(replace(each, claim=None, owner_uid=None) for each in earlier_life()),
+        ),
+        WAIT,
+        Stage.RESTORING,
+        ("delete ReplicationSource",),
     ),
     Row(
         "I6",
@@ -503,8 +549,25 @@ ROWS = (
         world(settled_claim(), EXISTS),
         AGAIN,
         Stage.PROTECTED,
-        ("create Secret", "create ReplicationSource") * 2,
+        # Of the remote store nobody has said anything.
+        ("create Secret", "create ReplicationSource", "create Secret", "announce", "create ReplicationSource"),
         settings=TWO_STORES,
+    ),
+    Row(
+        "I1 announced before there is a source",
+        Branch.MAKE_CHILDREN,
+        world(settled_claim(), ABSENT),
+        AGAIN,
+        Stage.PROTECTED,
+        ("create Secret", "announce", "create ReplicationSource"),
+    ),
+    Row(
+        "I1 an announcement that was lost",
+        Branch.HEAL_CHILDREN,
+        world(settled_claim(), ABSENT, children=PROTECTED),
+        AGAIN,
+        Stage.PROTECTED,
+        ("announce",),
     ),
     Row(
         "B23 deleted",
@@ -625,7 +688,7 @@ ROWS = (
         Branch.NEVER_BACKED_UP,
         world(
             settled_claim(),
-            ABSENT,
+            ANNOUNCED,
             children=tuple(replace(each, created_at=NOW - 5 * HOUR) for each in protecting(lastSyncTime="now")),
         ),
         ATTENTION,
@@ -654,7 +717,7 @@ ROWS = (
         Branch.POINTS_LOST,
         world(
             NOTED,
-            ABSENT,
+            ANNOUNCED,
             children=tuple(replace(each, created_at=NOW - 5 * HOUR) for each in PROTECTED),
             lost={Repo.LOCAL: GONE},
         ),

@@ -16,16 +16,20 @@ from controller.contract import Repo
 from controller.intent import NotOurs, read
 from controller.loop.measures import Measures
 from controller.loop.reconciler import Reconciler
-from controller.model import Unknown
+from controller.model import Kind, Unknown
+from controller.stalls import AwaitedSnapshot, FailedMover, Stall
 from controller.store.s3 import StoreError
 from controller.store.watch import Note
 from tests.controller.scene import (
     ABSENT,
     EXISTS,
+    HOUR,
+    NOW,
     SETTINGS,
     claim,
     decision,
     protecting,
+    restoring,
     restoring_claim,
     settled_claim,
     world,
@@ -166,10 +170,63 @@ def test_a_write_that_is_forbidden_is_told_on_the_claim_once_and_tried_again() -
     with pytest.raises(ApiError):
         look(seen, writes)
     assert writes.done == ["condition Waiting", "event Waiting"]
-    told_before = saying.Said("False", "Waiting", "[34] the API server forbids it: POST secrets: 403 exceeded quota")
+    told_before = saying.Said("False", "Waiting", '[34] the API server forbids it: "POST secrets: 403 exceeded quota"')
     with pytest.raises(ApiError):
         look(seen, writes, said=told_before)
     assert len(writes.done) == 2
+
+
+def held_up(words: str) -> World:
+    """A claim whose backup waits for a snapshot; `words` are the driver's."""
+    of = settled_claim()
+    children = protecting(of, lastSyncStartTime="2026-01-10T11:00:00Z")
+    [source] = [each for each in children if each.kind is Kind.SOURCE]
+    snapshot = AwaitedSnapshot("copy", NOW - HOUR, "orders", error=words)
+    return world(of, EXISTS, children=children, stalls=(Stall(source.name, (snapshot,)),))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("0/3 nodes have room", "0/12 nodes have room"),
+        ("timed out after 3.5s (request 7f3a-11)", "timed out after 120s (request 0)"),
+        ("pool full " * 40 + "1", "pool full " * 40 + "1000000"),
+        ("9 bytes left, " * 40, "1000000000 bytes left, " * 40),
+    ],
+)
+def test_a_fault_is_told_once_while_only_numbers_in_the_words_of_others_change(first: str, then: str) -> None:
+    writes = Writes()
+    look(held_up(then), writes, said=told(held_up(first)), times=3)
+    assert writes.done == []
+
+
+@pytest.mark.parametrize("then", ["access denied", "0/3 nodes have room and 2 are cordoned", "0/3 nodes have"])
+def test_a_fault_whose_words_change_is_told_again(then: str) -> None:
+    writes = Writes()
+    look(held_up(then), writes, said=told(held_up("0/3 nodes have room")))
+    assert writes.done == ["condition StorageFault", "event StorageFault"]
+
+
+def test_numbers_of_our_own_are_told_when_they_change() -> None:
+    writes = Writes()
+    of = settled_claim()
+    earlier = world(of, replace(EXISTS, newest="a" * 64, at=EXISTS.at - HOUR), children=protecting(of))
+    look(at_rest(), writes, said=told(earlier))
+    assert writes.done == ["condition NeedsAttention", "event NeedsAttention"]
+
+
+def test_a_mover_that_is_made_anew_and_fails_again_is_told_once() -> None:
+    of = restoring_claim()
+    begun = restoring(of)
+    [destination] = [each for each in begun if each.kind is Kind.DESTINATION]
+
+    def failed(pod: str) -> World:
+        stall = Stall(destination.name, failed=(FailedMover(pod, 1, "Error"),))
+        return world(of, EXISTS, children=begun, stalls=(stall,))
+
+    writes = Writes()
+    look(failed("mover-b7x2k"), writes, said=told(failed("mover-kkkkk")))
+    assert writes.done == []
 
 
 def test_a_write_that_fails_is_for_the_queue_to_try_again() -> None:

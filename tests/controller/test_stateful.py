@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from controller import contract, intent, lifecycle
+from controller import admit, contract, intent, lifecycle
 from controller.branch import Branch
 from controller.decide import decide
 from controller.lifecycle import Event, Stage
@@ -73,10 +73,22 @@ class Controller(RuleBasedStateMachine):
             return  # its deletion is held up
         cluster.tick()
         created = self._manifest(kind)
-        found = decided(cluster.world(created, Moment.ADMISSION), cluster)
+        found = decided(self._seen_at_admission(created), cluster)
         if found.outcome.answer is Answer.REFUSE:
             return
+        if found.branch is Branch.FRESH:
+            # Whoever starts empty must not be overtaken by a backup of an earlier life.
+            assert not cluster.sources()
+            assert not cluster.running
         self._store(created, found)
+
+    def _seen_at_admission(self, created: Claim) -> World:
+        """The store, and what an earlier life has left only where the decision rests on it."""
+        seen, wanted = self.cluster.world(created, Moment.ADMISSION), intent.read(created, SETTINGS)
+        assert isinstance(wanted, intent.Intent)
+        if admit.must_look_back(wanted, seen.truths):
+            return seen
+        return replace(seen, children=(), movers=(), looked_back=False)
 
     @precondition(lambda self: self.cluster.claim is None and not self.cluster.sources() and not self.cluster.running)
     @rule(kind=st.sampled_from(["plain", "copied"]))
@@ -219,16 +231,15 @@ class Controller(RuleBasedStateMachine):
     @rule(writes_done=st.integers(0, 4))
     def reconcile_what_was_seen_before(self, writes_done: int) -> None:
         assert self.view is not None
-        for write in decided(self.view, self.cluster).writes[:writes_done]:
-            self.cluster.write(write)
+        self.cluster.carry_out(decided(self.view, self.cluster).writes[:writes_done])
 
     @rule(writes_done=st.sampled_from([9, 9, 9, 0, 1, 2, 3]), twice=st.booleans())
     def reconcile(self, writes_done: int, twice: bool) -> None:
         """Sees what is there, decides, and is killed after so many writes, or delivered twice."""
         found = decided(self.cluster.world(self.cluster.claim), self.cluster)
         self._follow(found)
-        for write in found.writes[:writes_done] * (2 if twice else 1):
-            self.cluster.write(write)
+        for _ in range(2 if twice else 1):
+            self.cluster.carry_out(found.writes[:writes_done])
 
     def _follow(self, found: Decision) -> None:
         claim = self.cluster.claim
@@ -295,8 +306,7 @@ class Controller(RuleBasedStateMachine):
             cluster.collect_garbage()
             found = decided(cluster.world(cluster.claim), cluster)
             seen.append(found.branch)
-            for write in found.writes:
-                cluster.write(write)
+            cluster.carry_out(found.writes)
             quiet = quiet + 1 if not found.writes and found.outcome.answer is not Answer.WAIT else 0
             branch = found.branch
             if quiet == 3:

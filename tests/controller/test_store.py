@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,7 +21,7 @@ from controller.intent import Earlier, Intent, Latest, NotOurs
 from controller.model import Absent, Exists, Kind, MissingCredentials, Phase, Unknown
 from controller.settings import HOURLY, Settings, Store
 from controller.store.marking import mark
-from controller.store.s3 import AlreadyThere
+from controller.store.s3 import AlreadyThere, Bucket
 from controller.store.watch import Note, StoreWatch
 from fixtures.wait import Waits, eventually
 from tests.controller.real_store import BUCKET, RealStore, credentials, free_port, minio, program
@@ -29,7 +29,6 @@ from tests.controller.scene import claim, new_claim, protecting, settled_claim
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from typing import Any
 
     from controller.model import Child, Claim, Truth
     from controller.store.asking import Seen
@@ -64,10 +63,14 @@ def store(one: RealStore) -> RealStore:
 
 
 def look(store: RealStore, of: Claim = ORDERS, given: Mapping[Repo, Given] = GIVEN, **changes: Any) -> Seen:
-    async def asked(stores: Stores) -> Seen:
-        return await stores.look(Repo.LOCAL, of, given)
+    """What is seen of a stored claim; and of one that is being created just the same, but for locks."""
 
-    return store.ask(asked, **changes)
+    async def asked(stores: Stores) -> tuple[Seen, Seen]:
+        return await stores.look(Repo.LOCAL, of, given), await stores.look_for_points(Repo.LOCAL, of, given)
+
+    stored, created = store.ask(asked, **changes)
+    assert created == replace(stored, locks=())
+    return stored
 
 
 def read(store: RealStore, given: Mapping[Repo, Given] = GIVEN, deadline_s: float = 60) -> Truth:
@@ -133,6 +136,12 @@ def test_more_restore_points_than_a_page_has_are_all_counted(store: RealStore, m
 def test_what_is_no_restore_point_among_them_makes_it_unknown(store: RealStore) -> None:
     store.put(f"{store.path(ORDERS)}/snapshots/notes.txt")
     assert "is none" in why(look(store).truth)
+    store.empty()
+    store.put(naming.marker_path(store.store.prefix))
+    store.put(f"{store.path(ORDERS)}/snapshots/{'a' * 64}/part")
+    assert why(for_new(store, ORDERS)[Repo.LOCAL]) == (
+        f"below {store.path(ORDERS)}/snapshots/ lie folders, where only objects belong"
+    )
 
 
 def test_the_repository_tells_times_and_sizes_of_its_restore_points(store: RealStore) -> None:
@@ -156,6 +165,18 @@ def test_restore_points_that_were_known_and_are_gone_are_unknown_and_not_absent(
     store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}1024")
     assert "lost or moved" in why(look(store).truth)
     assert look(store).known_bytes == 1024
+
+
+def test_backups_that_were_announced_and_never_came_are_absent_and_told(store: RealStore) -> None:
+    store.put(naming.announcement_path(store.store.prefix, "shop", "orders"))
+    assert look(store).truth == Absent(announced=True)
+    assert look(store).known_bytes is None
+
+
+def test_what_was_announced_hides_no_restore_points_that_were_known(store: RealStore) -> None:
+    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}9")
+    store.put(naming.announcement_path(store.store.prefix, "shop", "orders"))
+    assert "lost or moved" in why(look(store).truth)
 
 
 def test_what_is_known_of_another_claim_tells_nothing_of_this_one(store: RealStore) -> None:
@@ -312,6 +333,46 @@ def test_a_first_restore_point_is_to_be_noted_with_the_size_of_the_volume(store:
     store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}{1 << 30}")
     assert watched(store, settled_claim()).notes == ()
     assert watched(store, settled_claim(request="2Gi")).notes == (Note(Repo.LOCAL, 1 << 31, 1 << 30),)
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The queries with which buckets are listed."""
+    asked: list[str] = []
+    listed = Bucket._page
+
+    async def noting(bucket: Bucket, prefix: str, **kwargs: Any) -> Any:
+        asked.append(prefix)
+        return await listed(bucket, prefix, **kwargs)
+
+    monkeypatch.setattr(Bucket, "_page", noting)
+    return asked
+
+
+def test_the_first_looks_of_a_process_take_one_request_each_beside_one_for_all_notes(
+    store: RealStore, requests: list[str]
+) -> None:
+    claims = [settled_claim(name=f"orders-{number}") for number in range(3)]
+    for each in claims:
+        store.put(f"{store.path(each)}/snapshots/{'a' * 64}")
+        store.put(f"{naming.known_path(store.store.prefix, 'shop', each.name)}{1 << 30}")
+
+    async def asked(stores: Stores) -> tuple[list[Told], list[str]]:
+        watch = StoreWatch(stores)
+        told = [await watch.look(each, WANTED, (), GIVEN, a_mover_runs=False) for each in claims]
+        first = list(requests)
+        watch.forget(claims[0].full_name)
+        # What was noted since is not there: a second look asks the store itself.
+        return [*told, await watch.look(claims[0], WANTED, (), GIVEN, a_mover_runs=False)], first
+
+    told, first = store.ask(asked)
+    assert all(isinstance(each.truths[Repo.LOCAL], Exists) and each.notes == () for each in told)
+    assert (len(first), len(requests)) == (1 + len(claims), 1 + len(claims) + 2)
+
+
+def test_what_was_noted_when_a_process_began_makes_no_absence_of_what_is_gone(store: RealStore) -> None:
+    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}1024")
+    assert "lost or moved" in why(watched(store, settled_claim()).truths[Repo.LOCAL])
 
 
 def test_a_restore_is_begun_only_after_the_repository_was_opened(store: RealStore) -> None:

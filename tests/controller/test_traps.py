@@ -34,6 +34,7 @@ from controller.model import (
 from controller.truth import Failed, Listed, looked
 from tests.controller.scene import (
     ABSENT,
+    ANNOUNCED,
     EXISTS,
     HOUR,
     NOW,
@@ -257,7 +258,7 @@ def test_a_backup_that_fails_under_a_lock_is_noticed_although_the_status_says_su
     old = tuple(replace(each, created_at=NOW - 99 * HOUR) for each in protecting(**status))
     overdue = decision(world(settled_claim(), Exists("a" * 64, NOW - 9 * HOUR, 3), children=old))
     assert (overdue.branch, overdue.outcome.answer) == (Branch.OVERDUE, Answer.ATTENTION)
-    never = decision(world(settled_claim(), ABSENT, children=old))
+    never = decision(world(settled_claim(), ANNOUNCED, children=old))
     assert never.branch is Branch.NEVER_BACKED_UP
 
 
@@ -332,6 +333,7 @@ ALLOWED = {
     "datetime",
     "decimal",
     "enum",
+    "functools",
     "hashlib",
     "json",
     "re",
