@@ -26,6 +26,7 @@ help: ## this list
 	@echo "make test    check, the CSI driver against csi-sanity, a scenario of each kind, on a cluster of its own"
 	@echo "make check   lint, types and unit tests (no cluster)"
 	@echo "make up      the cluster with all components; again when it is up: a few seconds"
+	@echo "             (make up ENGINE=reference: with the reference controller as well)"
 	@echo "make status  what is there and what is not"
 	@echo "make down    remove the cluster, its stores and its files, and nothing else"
 	@echo "make bench   times of each phase, printed and written to runs/bench.json"
@@ -57,8 +58,10 @@ check: $(PYTHON)
 	$(PYTHON) -m mypy
 	$(UNIT) -m "not built"
 
+# What an engine needs is brought up where somebody typed ENGINE=, and left alone otherwise.
 up down status: $(PYTHON)
-	@$(PYTHON) -m fixtures $@ --cluster $(CLUSTER) $(VERSIONS)
+	@$(PYTHON) -m fixtures $@ --cluster $(CLUSTER) $(VERSIONS) \
+		$(if $(filter command,$(firstword $(origin ENGINE))),--engine $(ENGINE))
 
 bench: $(PYTHON)
 	@$(PYTHON) -m fixtures.bench --cluster $(CLUSTER) $(VERSIONS)

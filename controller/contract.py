@@ -32,6 +32,7 @@ __all__ = [
     "FS_GROUP_ANNOTATION",
     "MANAGED_BY",
     "MANAGED_BY_LABEL",
+    "NEWEST_SEEN_ANNOTATION",
     "POPULATED_FROM_ANNOTATION",
     "REMOTE_BACKUP_ANNOTATION",
     "RESTORE_AS_OF_ANNOTATION",
@@ -83,6 +84,8 @@ CACHE_CAPACITY_ANNOTATION: Final = "firedrill.dev/cache-capacity"
 
 DECISION_ANNOTATION: Final = "firedrill.dev/decision"  # what was decided when the claim was created (`stamp.py`)
 SETTLED_ANNOTATION: Final = "firedrill.dev/settled"  # "<uid of the claim> <how>": the volume holds what it should
+# The newest restore point that each store was seen to hold (`newest.py`). Take it off, and none of before is missed.
+NEWEST_SEEN_ANNOTATION: Final = "firedrill.dev/newest-seen"
 CLAIM_KEY_LABEL: Final = "firedrill.dev/claim-key"  # on each child: `claim_key`, to list those of one claim
 CLAIM_ANNOTATION: Final = "firedrill.dev/claim"  # on each child: "<namespace>/<claim>"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"

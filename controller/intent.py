@@ -307,5 +307,10 @@ def _id(claim: Claim, annotation: str, problems: list[Problem]) -> int | None:
 
 def own_annotations(annotations: Mapping[str, str]) -> frozenset[str]:
     """Which annotations of the controller's own hand a claim bears. One that is being created can only have copies."""
-    ours = {contract.DECISION_ANNOTATION, contract.SETTLED_ANNOTATION, contract.ACCEPT_VOLUME_ANNOTATION}
+    ours = {
+        contract.DECISION_ANNOTATION,
+        contract.SETTLED_ANNOTATION,
+        contract.ACCEPT_VOLUME_ANNOTATION,
+        contract.NEWEST_SEEN_ANNOTATION,
+    }
     return frozenset(ours & annotations.keys())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from controller.branch import Branch
     from controller.contract import Reason, Repo
     from controller.lifecycle import Stage
+    from controller.newest import Newest
     from controller.stalls import Stall
 
 Object = Mapping[str, Any]
@@ -221,7 +222,8 @@ class World:
     longer than it should; nothing but what people are told rests on them. `locked_out` are the repositories whose mover
     was started with keys that the store refuses, while it takes those that are given now. `looked_back` is whether
     children and movers were looked for; at admission that is done only where the decision rests on it
-    (`admit.must_look_back`).
+    (`admit.must_look_back`). `lost` are the restore points that were the newest and are gone, and no rule took them;
+    `newest` those that are it now, where the claim does not say so yet.
     """
 
     moment: Moment
@@ -239,6 +241,8 @@ class World:
     platform: tuple[str, ...] = ()
     stalls: tuple[Stall, ...] = ()
     locked_out: frozenset[Repo] = frozenset()
+    lost: Mapping[Repo, Newest] = field(default_factory=dict)
+    newest: Mapping[Repo, Newest] = field(default_factory=dict)
     nonce: str = ""
     looked_back: bool = True
 

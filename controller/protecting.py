@@ -1,4 +1,4 @@
-"""A claim is settled: it gets its backups, and they are watched. Branches 59 to 77.
+"""A claim is settled: it gets its backups, and they are watched. Branches 59 to 78.
 
 What VolSync reports of itself is used to know whether a mover runs, never whether a backup exists: after a failed one
 the status keeps the last success, and the backup of an empty volume succeeds without a restore point.
@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, assert_never
 
-from controller import causes, children, locks, resources, rotation, say, standing_by
+from controller import causes, children, contract, locks, newest, resources, rotation, say, standing_by
 from controller.branch import Branch
 from controller.causes import Fault, Patience
 from controller.contract import Reason, Repo
 from controller.lifecycle import Stage
-from controller.model import Absent, Announce, Create, Exists, Kind, RemoveLock, Replace, Unknown
+from controller.model import Absent, Annotate, Announce, Create, Exists, Kind, RemoveLock, Replace, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +29,15 @@ _AFTER_REMOVAL_S: Final = 2.0
 
 
 def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
-    """What to do about a settled claim that asks for backups."""
+    """What to do about a settled claim that asks for backups; and, whatever that is, what is to be noted of them.
+
+    The stores are asked seldom, and what they said is lost if it is not written with this decision.
+    """
+    found = _decide(wanted, claim, world, settings, now)
+    return replace(found, writes=(*found.writes, *_noted(claim, world)))
+
+
+def _decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
     if (stopping := _locked_out(wanted, claim, world, settings)) is not None:
         return stopping
     kept = children.standbys(world) if wanted.standby else ()
@@ -219,10 +227,46 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
         message = f"backing up on request ({wanted.back_up_now}); the schedule rests meanwhile"
         return say.wait(Branch.BACKUP_ON_REQUEST, _STAGE, Reason.PROTECTED, message)
     for repo, found in sources:
-        if found is not None and (complaint := _complaint(repo, tiers[repo], found, world, patience)):
+        # Of what was lost there is more to say than that nothing new is there.
+        if found is None or _is_lost(repo, claim, world):
+            continue
+        if complaint := _complaint(repo, tiers[repo], found, world, patience):
             return complaint
+    if complaint := _lost(claim, world):
+        return complaint
     message = f"backed up by tier {wanted.tier_name}{standing_by.told(wanted, world, patience)}"
     return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
+
+
+def _lost(claim: Claim, world: World) -> Decision | None:
+    """A restore would give something older than it would have given. Another backup is all that can be done here."""
+    for repo in world.lost:
+        if not _is_lost(repo, claim, world):
+            continue
+        gone, there = world.lost[repo], world.truths.get(repo)
+        left = f"one stored at {there.at.isoformat()}" if isinstance(there, Exists) else "none"
+        message = (
+            f"restore point {gone.point} was the newest in the {repo.value} repository ({gone.at.isoformat()}), and is "
+            f"gone, though no rule took it: the store was put back to an earlier state, or has lost it. The newest is "
+            f"now {left}. Back up now: kubectl -n {claim.namespace} annotate --overwrite pvc {claim.name} "
+            f"{contract.BACK_UP_NOW_ANNOTATION}=<a new word>; and when you have looked: kubectl -n {claim.namespace} "
+            f"annotate pvc {claim.name} {contract.NEWEST_SEEN_ANNOTATION}-"
+        )
+        return say.attention(Branch.POINTS_LOST, _STAGE, Reason.REPORTED, message)
+    return None
+
+
+def _is_lost(repo: Repo, claim: Claim, world: World) -> bool:
+    """Whether what was lost is still what is noted: a person who has looked takes the note away."""
+    noted = newest.read(claim.uid, claim.annotations)
+    return repo in world.lost and noted.get(repo) == world.lost[repo]
+
+
+def _noted(claim: Claim, world: World) -> tuple[Annotate, ...]:
+    if not world.newest or claim.uid is None:
+        return ()
+    noted = {**newest.read(claim.uid, claim.annotations), **world.newest}
+    return (Annotate(claim.uid, newest.written(claim.uid, noted)),)
 
 
 def _why(source: Child, world: World, found: Truth, patience: Patience) -> str:

@@ -186,9 +186,16 @@ class Desk:
 
     def await_protected(self) -> None:
         """Until the controller says so; nothing is judged by it."""
-        eventually(
+        self.await_told("Protected")
+
+    def await_told(self, reason: str) -> str:
+        """What the controller says of the claim, once its reason is this one."""
+        claim = eventually(
             lambda: self.claim,
-            lambda claim: (told := condition(claim, PROTECTED)) is not None and told["status"] == "True",
-            expected="the claim is protected",
+            lambda claim: (told := condition(claim, PROTECTED)) is not None and told["reason"] == reason,
+            expected=f"it to be told of the claim: {reason}",
             wait=self.ground.waits.restore,
         )
+        told = condition(claim, PROTECTED)
+        assert told is not None
+        return str(told["message"])

@@ -21,6 +21,9 @@ from fixtures.scenario import (
     Scenario,
     Spoil,
     Spoiling,
+    StartStore,
+    StopStore,
+    StoreIsDark,
     Write,
 )
 
@@ -53,16 +56,34 @@ WRONG_DATA = Scenario(
 
 BAD_COMPANY = Scenario(
     id="SC-01",
-    name="control: bystander touched, two writers, child remade, leftover",
+    name="control: bystander touched, two writers, child remade, leftover, churn, password shown",
     given=(Declare(), AppFinds(Verdict.EMPTY_LEGITIMATELY), Write(generation=1), BackUp()),
     when=(
         Spoil(Spoiling.TOUCH_BYSTANDER),
         Spoil(Spoiling.SECOND_WRITER),
         Spoil(Spoiling.REMAKE_CHILD),
         Spoil(Spoiling.LEAVE_SNAPSHOT),
+        Spoil(Spoiling.CHURN),
+        Spoil(Spoiling.SHOW_CREDENTIAL),
     ),
     then=(BackUp(),),
-    breaks=frozenset({Invariant.I6, Invariant.I7, Invariant.I8, Invariant.I11}),
+    breaks=frozenset({Invariant.I6, Invariant.I7, Invariant.I8, Invariant.I9, Invariant.I11, Invariant.I12}),
+)
+
+# Its claim asks for no backups, so that an engine that would hold it has nothing to do with it. It is taken away again:
+# what protects it would be missed.
+BAD_WAITS = Scenario(
+    id="SC-01",
+    name="control: a claim that waits in silence, one that is born in the dark",
+    given=(Spoil(Spoiling.WAIT_IN_SILENCE),),
+    when=(
+        *(StopStore(Store.OFFSITE), StoreIsDark(Store.OFFSITE)),
+        Declare(tier=NO_TIER),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        StartStore(Store.OFFSITE),
+    ),
+    then=(RemoveApp(),),
+    breaks=frozenset({Invariant.I2, Invariant.I3, Invariant.I10}),
 )
 
 
@@ -75,4 +96,11 @@ def test_wrong_data_get_the_verdict_that_says_how_they_are_wrong(drill: Drill) -
 @pytest.mark.scenario(BAD_COMPANY)
 def test_each_monitor_says_what_was_done_before_its_eyes(drill: Drill) -> None:
     findings = drill.run(BAD_COMPANY)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(BAD_WAITS)
+@pytest.mark.thorough
+def test_each_monitor_says_who_waited_in_silence_and_who_was_born_in_the_dark(drill: Drill) -> None:
+    findings = drill.run(BAD_WAITS)
     assert findings.passed, findings.report()

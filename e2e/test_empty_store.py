@@ -1,24 +1,39 @@
-"""SC-25: a store looks as if nothing had ever been backed up to it, and all is there. Nobody may start fresh then."""
+"""SC-25: a store looks as if nothing had ever been backed up to it, and all is there. Nobody may start fresh then.
+
+Or it holds what it held earlier, and nobody who asks it then can know: who knew of more has to say so.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
     BackUp,
     Declare,
     DeclareIsHeld,
+    GrowClaim,
     HistoryIsKept,
     Neighbour,
     RemoveApp,
     Scenario,
     Write,
 )
-from fixtures.steps import Emptiness, IsReported, SecondClaimHolds, StoreLooksEmpty, StoreLooksRight
+from fixtures.steps import (
+    Emptiness,
+    IsReported,
+    KeepCopy,
+    PutBack,
+    SecondClaimHolds,
+    StoreLooksEmpty,
+    StoreLooksRight,
+    TimePasses,
+)
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -72,6 +87,23 @@ ROLLED_BACK = Scenario(
     ),
 )
 
+# Of one hour retention keeps the newest restore point alone: without hours in between, what is put back would be known
+# to have gone by the rule. The claim grows so that its store is asked about it now, and not in a quarter of an hour.
+PUT_BACK = Scenario(
+    id="SC-25",
+    name="store is put back to an older state, while the app lives",
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp(), TimePasses(timedelta(hours=3))),
+        KeepCopy(),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(PutBack(), GrowClaim("2Gi"), IsReported(because="is gone, though no rule took it")),
+    then=(*(RemoveApp(), Declare()), AppFinds(Verdict.STALE)),
+    breaks=frozenset({Invariant.I1, Invariant.I5}),
+)
+
 
 @pytest.mark.scenario(WRONG_PLACE)
 @pytest.mark.thorough
@@ -84,4 +116,11 @@ def test_an_app_whose_store_is_looked_for_in_the_wrong_place_waits_for_its_data(
 @pytest.mark.thorough
 def test_an_app_whose_store_has_lost_what_it_had_waits_for_its_data(drill: Drill) -> None:
     findings = drill.run(ROLLED_BACK)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(PUT_BACK)
+@pytest.mark.thorough
+def test_an_app_whose_store_is_put_back_is_told_and_what_comes_back_is_stale(drill: Drill) -> None:
+    findings = drill.run(PUT_BACK)
     assert findings.passed, findings.report()

@@ -14,12 +14,11 @@ import pytest
 
 from controller import contract
 from fixtures.components import controller
-from fixtures.engines import DRILL_LABEL
+from fixtures.engines import DRILL_LABEL, Absence
 from fixtures.engines.reference import ReferenceEngine
 from fixtures.kube.client import Right
 from fixtures.kube.errors import KubeError
-from fixtures.kube.kinds import CLAIM, DEPLOYMENT, NAMESPACE, POD
-from fixtures.wait import eventually
+from fixtures.kube.kinds import CLAIM, NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from fixtures.ground import Ground
     from fixtures.kube.objects import Object
 
-MUTATING = ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration")
-VALIDATING = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration")
 WEBHOOKS = ("decide.claims.firedrill.dev", "check.claims.firedrill.dev")
 # How many unlabelled claims show that none of them is asked about.
 UNLABELLED = 20
@@ -88,53 +85,16 @@ def refusal(ground: Ground, body: Object) -> KubeError:
     return found
 
 
-def admitted_again(ground: Ground, body: Object) -> None:
-    """Apply it once the API server reaches a webhook pod: kube-proxy learns of a ready pod a moment after we do."""
-
-    def refused() -> str:
-        try:
-            ground.kube.apply(body)
-        except KubeError as error:
-            if "connection refused" not in error.message:
-                raise
-            return error.message
-        return ""
-
-    eventually(refused, lambda why: not why, expected="the claim is admitted again", wait=ground.waits.api)
-
-
 @contextmanager
-def webhooks_scaled_to_zero(ground: Ground) -> Iterator[None]:
-    place, name = controller.NAMESPACE, controller.SERVE
-    before = ground.kube.get(DEPLOYMENT, name, place)
-    assert before is not None
-    ground.kube.patch(DEPLOYMENT, name, place, {"spec": {"replicas": 0}})
+def nobody_decides(ground: Ground, how: Absence) -> Iterator[None]:
+    found = ground.engine.installation
+    assert found is not None
+    found.stop_deciding(how)
     try:
-        eventually(
-            lambda: ground.kube.list(POD, place, labels={"app.kubernetes.io/component": name}),
-            lambda pods: not pods,
-            expected="no webhook pod is left",
-            wait=ground.waits.gone,
-        )
         yield
     finally:
-        ground.kube.patch(DEPLOYMENT, name, place, {"spec": {"replicas": before["spec"]["replicas"]}})
+        found.set_right()
         ground.await_components()
-
-
-@contextmanager
-def webhook_configurations_deleted(ground: Ground) -> Iterator[None]:
-    taken = []
-    for api_version, name in (MUTATING, VALIDATING):
-        kind = ground.kube.kind(api_version, name)
-        before = ground.kube.get(kind, "firedrill-controller")
-        assert before is not None
-        taken.append({**before, "metadata": {"name": "firedrill-controller"}})
-        assert ground.kube.delete(kind, "firedrill-controller")
-    try:
-        yield
-    finally:
-        ground.kube.apply_all(taken)
 
 
 def test_unlabelled_claims_are_never_asked_about_and_labelled_ones_are(ground: Ground, namespace: str) -> None:
@@ -148,17 +108,17 @@ def test_unlabelled_claims_are_never_asked_about_and_labelled_ones_are(ground: G
 
 
 def test_without_a_webhook_pod_labelled_claims_are_refused_and_others_are_made(ground: Ground, namespace: str) -> None:
-    with webhooks_scaled_to_zero(ground):
+    with nobody_decides(ground, Absence.STOPPED):
         said = refusal(ground, claim(namespace, "labelled", labelled=True))
         assert "failed calling webhook" in said.message
         ground.kube.apply(claim(namespace, "unlabelled", labelled=False))
-    admitted_again(ground, claim(namespace, "labelled", labelled=True))
+    ground.kube.apply(claim(namespace, "labelled", labelled=True))
 
 
 def test_without_the_webhook_configurations_the_guard_refuses_what_nobody_decided(
     ground: Ground, namespace: str
 ) -> None:
-    with webhook_configurations_deleted(ground):
+    with nobody_decides(ground, Absence.NOT_ASKED):
         said = refusal(ground, claim(namespace, "labelled", labelled=True))
         assert "nobody has decided" in said.message
         assert "webhooks.yaml" in said.message

@@ -1,12 +1,20 @@
-"""SC-18: how apps come to be protected: late, otherwise than before, by mistake, and under names of any length."""
+"""SC-18: how apps come to be protected: late, otherwise than before, by mistake, under long names, from a template."""
 
 from __future__ import annotations
 
+import re
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.engines import NO_TIER
+from controller import contract
+from e2e.desk import NAME, Desk
+from fixtures import places
+from fixtures.engines import CHILD_KINDS, NO_TIER, App
+from fixtures.engines.reference import ReferenceEngine
+from fixtures.kube.kinds import CLAIM, POD, REPLICATION_SOURCE
+from fixtures.kube.objects import name_of
 from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
@@ -16,16 +24,22 @@ from fixtures.scenario import (
     Declare,
     DeclareIsHeld,
     HistoryIsKept,
+    LoseNamespace,
     NothingToRestore,
     RemoveApp,
     Scenario,
     Write,
 )
 from fixtures.steps import AskOddly, NothingProtects, Reschedule, Unprotect
+from fixtures.wait import eventually
 from fixtures.workload import Workload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from fixtures.drill import Drill
+    from fixtures.ground import Ground
 
 SMALL = Workload(files=60, large_files=1, large_file_size_bytes=256 * 1024)
 
@@ -75,6 +89,30 @@ LONG_NAMES = Scenario(
     ),
 )
 
+# Nobody applies a claim: the set makes each one when the replica before it runs. They go with their namespace, and
+# then with the set alone.
+STATEFUL = Scenario(
+    id="SC-18",
+    name="onboarding: claims from the template of a StatefulSet",
+    promise="SC-18 templates",
+    cast=Cast(apps=2, of_one_set=True),
+    data=SMALL,
+    given=(
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        *(LoseNamespace(), Declare()),
+        AppFinds(Verdict.INTACT),
+        *(Write(generation=2), BackUp()),
+    ),
+    when=(RemoveApp(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=3), BackUp()),
+    ),
+)
+
 
 @pytest.mark.scenario(LABELLED_LATE)
 @pytest.mark.thorough
@@ -87,4 +125,53 @@ def test_an_app_is_backed_up_from_when_it_asks_and_as_it_asks_and_an_odd_wish_is
 @pytest.mark.thorough
 def test_apps_whose_long_names_differ_at_their_ends_get_their_own_data(drill: Drill) -> None:
     findings = drill.run(LONG_NAMES)
+    assert findings.passed, findings.report()
+
+
+@pytest.fixture
+def left_out(ground: Ground, tmp_path: Path) -> Iterator[Desk]:
+    """Where no webhook is asked about claims, with nothing left there afterwards."""
+    if ground.engine.name != ReferenceEngine.name:
+        pytest.skip(f"engine {ground.engine.name} leaves out no namespace")
+    ground.engine.install()
+    app = App(name=NAME, namespace="kube-system", drill=f"drill-{secrets.token_hex(3)}", repository_password="-")  # noqa: S106
+    yield Desk(ground, app.namespace, tmp_path)
+    ground.kube.delete(POD, NAME, app.namespace)
+    ground.kube.delete(CLAIM, NAME, app.namespace)
+    eventually(
+        lambda: [
+            name_of(item)
+            for kind in CHILD_KINDS
+            for item in ground.kube.list(kind, app.namespace)
+            if NAME in name_of(item)
+        ],
+        lambda left: not left,
+        expected="nothing of the claim to be left",
+        wait=ground.waits.gone,
+    )
+    places.clear(app, ground.stack.stores().values(), ground.cluster.store)
+
+
+@pytest.mark.thorough
+def test_a_labelled_claim_where_nobody_decides_is_backed_up_and_its_successor_reported(left_out: Desk) -> None:
+    left_out.apply_claim()
+    left_out.start_app()
+    left_out.await_protected()
+    assert contract.DECISION_ANNOTATION not in left_out.claim["metadata"].get("annotations", {})
+    left_out.shell("echo ours > /data/word && sync")
+    left_out.done("back-up", f"{left_out.namespace}/{NAME}")
+    left_out.stop_app()
+    left_out.delete_claim()
+    left_out.apply_claim()
+    left_out.start_app()
+    assert left_out.shell("ls /data") == "lost+found"
+    said = left_out.await_told("BackupsBlocked")
+    assert re.search(r"created without a decision although \d+ restore points exist", said)
+    assert not left_out.ground.kube.list(REPLICATION_SOURCE, left_out.namespace)
+
+
+@pytest.mark.scenario(STATEFUL)
+@pytest.mark.thorough
+def test_the_replicas_of_a_set_whose_template_bears_the_label_get_their_own_data_back(drill: Drill) -> None:
+    findings = drill.run(STATEFUL)
     assert findings.passed, findings.report()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,19 @@ def test_the_neighbours_namespace_and_name_read_like_the_apps_own() -> None:
 def test_an_app_whose_name_cannot_be_divided_has_no_neighbour() -> None:
     with pytest.raises(ValueError, match="no dash"):
         neighbour_of(replace(APP, name="orders"))
+
+
+def test_the_replicas_of_a_set_bear_the_names_that_kubernetes_gives_to_claims_and_pods() -> None:
+    apps = apps_of(Cast(apps=2, of_one_set=True), APP)
+    assert [app.name for app in apps] == ["data-orders-a1b2c3-0", "data-orders-a1b2c3-1"]
+    assert [app.replica.pod for app in apps if app.replica] == ["orders-a1b2c3-0", "orders-a1b2c3-1"]
+    assert {app.namespace for app in apps} == {APP.namespace}
+
+
+@pytest.mark.parametrize("cast", [{"namespaces": 2}, {"long_names": True}, {"apps": 11}], ids=str)
+def test_a_set_whose_claims_could_not_be_told_apart_is_no_cast(cast: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no such cast"):
+        Cast(**{"apps": 2, "of_one_set": True, **cast})
 
 
 @pytest.mark.parametrize(("apps", "namespaces", "idle"), [(1, 2, 0), (2, 0, 0), (2, 1, 2), (1, 1, -1)])

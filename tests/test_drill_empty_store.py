@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from e2e.test_empty_store import ROLLED_BACK, WRONG_PLACE
+from e2e.test_empty_store import PUT_BACK, ROLLED_BACK, WRONG_PLACE
 from fixtures import misleading
 from fixtures.engines import NEWEST, Wanted
 from fixtures.oracle import Verdict
@@ -40,7 +40,9 @@ LIVES_ON = Scenario(
     when=(StoreLooksEmpty(Emptiness.OTHER_BUCKET),),
     then=(IsReported(because="wrong bucket"), StoreLooksRight(), BackUp()),
 )
-SCENARIOS = (WRONG_PLACE_ALONE, ROLLED_BACK, LIVES_ON)
+# What monitors would have to say is theirs alone.
+PUT_BACK_UNWATCHED = replace(PUT_BACK, breaks=frozenset())
+SCENARIOS = (WRONG_PLACE_ALONE, ROLLED_BACK, LIVES_ON, PUT_BACK_UNWATCHED)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -103,3 +105,17 @@ def test_an_app_that_comes_back_empty_once_all_is_right_again_is_judged(run: Cal
                 self.claims[app.name] = EMPTY
 
     fails(run(Late(), ROLLED_BACK), "empty-through-loss")
+
+
+def test_a_store_that_was_put_back_and_of_which_nobody_tells_is_missed(run: Callable[..., Findings]) -> None:
+    fails(run(World(reports=False), PUT_BACK_UNWATCHED), "it to be said of orders that it is gone")
+
+
+def test_a_store_that_still_has_its_newest_restore_point_was_not_put_back(run: Callable[..., Findings]) -> None:
+    class Whole(World):
+        def _put_back(self, store: Store) -> None:
+            self.told = "is gone, though no rule took it"
+
+    findings = run(Whole(), PUT_BACK_UNWATCHED)
+    assert not findings.passed
+    assert "the store holds restore points, and not the newest" in "\n".join(findings.not_shown)

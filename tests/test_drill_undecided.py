@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.test_gap import ADMISSION_GAP
+from e2e.test_gap import ADMISSION_GAP, UNGUARDED_GAP
 from e2e.test_move_store import STORE_MOVES
 from fixtures.report import Outcome
 from fixtures.scenario import Declare, DeclareIsHeld, Neighbour, Scenario
@@ -29,6 +29,8 @@ STORE_MOVES_ALONE = replace(
     then=tuple(step for step in STORE_MOVES.then if not isinstance(step, Neighbour)),
 )
 SCENARIOS = (STORE_MOVES_ALONE, ADMISSION_GAP)
+# What monitors would have to say is theirs alone.
+UNWATCHED_GAP = replace(UNGUARDED_GAP, breaks=frozenset())
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -73,3 +75,35 @@ def test_a_refusal_for_another_reason_is_no_refusal_for_this_one(run: Callable[.
             self.lost_sight = "try again later"
 
     fails(run(Vague(), ADMISSION_GAP), "try again later")
+
+
+class Blocking(World):
+    """Makes a claim that nobody decided about, says so, and never backs it up."""
+
+    def stop_deciding(self, how: Absence) -> None:
+        self.lost_sight = "created without a decision although 1 restore points exist"
+
+
+def test_an_app_that_is_born_empty_where_nothing_refuses_it_is_a_loss_that_is_seen(
+    run: Callable[..., Findings],
+) -> None:
+    findings = run(Blocking(believes_emptiness=True), UNWATCHED_GAP)
+    assert findings.passed, findings.report()
+
+
+def test_where_the_claim_is_not_born_empty_the_control_has_shown_nothing(run: Callable[..., Findings]) -> None:
+    assert not run(Blocking(), UNWATCHED_GAP).passed
+
+
+def test_a_claim_that_is_born_empty_and_not_reported_is_missed(run: Callable[..., Findings]) -> None:
+    world = Blocking(believes_emptiness=True, reports=False)
+    fails(run(world, UNWATCHED_GAP), "it to be said of orders that it created without")
+
+
+def test_a_backup_of_what_was_born_empty_is_noticed_when_that_comes_back(run: Callable[..., Findings]) -> None:
+    class Poisoning(Blocking):
+        def set_right(self) -> None:
+            super().set_right()
+            self._point(self.claims["orders"])
+
+    assert not run(Poisoning(believes_emptiness=True), UNWATCHED_GAP).passed

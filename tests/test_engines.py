@@ -746,6 +746,23 @@ def test_files_of_somebody_else_and_a_copy_leave_a_repository_what_it_was(
     assert other.damage() is None
 
 
+def test_a_repository_that_is_put_back_is_what_it_was_when_the_copy_was_kept(
+    repository: Repository, restic: Path, tmp_path: Path
+) -> None:
+    repository.create()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_bytes(b"1")
+    take(repository, restic, tmp_path / "data")
+    before = ids(repository.restore_points())
+    repository.keep_copy()
+    (tmp_path / "data" / "file").write_bytes(b"12345")
+    take(repository, restic, tmp_path / "data")
+    assert len(ids(repository.restore_points())) == 2
+    repository.put_back()
+    assert ids(repository.restore_points()) == before
+    assert repository.damage() is None
+
+
 def test_two_points_in_one_second_are_noticed() -> None:
     assert taken_in_one_second([*points(1), *points(1)])
     assert not taken_in_one_second(points(1, 2))

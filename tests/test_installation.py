@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from controller import contract
 from fixtures.components import controller
 from fixtures.engines import Absence, Lies, Store
 from fixtures.engines.installation import ReferenceInstallation
+from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kind
 from tests.test_engines import Address, Api, site
 
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 PLACE = controller.NAMESPACE
 FILE = {"stores": {"local": {"bucket": "volsync", "prefix": ""}, "remote": {"bucket": "far"}}}
 ASKED = "admissionregistration.k8s.io/v1"
+ADMISSION = (
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingAdmissionPolicy",
+)
 
 
 class Cluster(Api):
@@ -39,6 +47,19 @@ class Cluster(Api):
         alive = [each for each in found if each["spec"]["replicas"]]
         wanted = (labels or {}).values()
         return [{"metadata": each["metadata"]} for each in alive if not labels or each["metadata"]["name"] in wanted]
+
+    def create(self, body: Object, *, dry_run: bool) -> Object:
+        """What the API server's admission makes of it."""
+        assert dry_run
+        served = self.stored["Deployment", PLACE, controller.SERVE]["spec"]["replicas"]
+        if ("MutatingWebhookConfiguration", None, "firedrill-controller") in self.stored:
+            if not served:
+                raise KubeError("create", "claim", 500, "InternalError", 'failed calling webhook "decide"')
+            return {**body, "metadata": {**body["metadata"], "annotations": {contract.DECISION_ANNOTATION: "{}"}}}
+        if ("ValidatingAdmissionPolicyBinding", None, "firedrill-controller") in self.stored:
+            said = "ValidatingAdmissionPolicy 'firedrill-controller' denied request: nobody has decided"
+            raise KubeError("create", "claim", 403, "Forbidden", said)
+        return body
 
     def patch(self, kind: Kind, name: str, namespace: str, changes: Object) -> Object:
         body = self.stored[kind.name, namespace, name]
@@ -81,7 +102,7 @@ def cluster() -> Cluster:
     )
     keys = {"RESTIC_PASSWORD": "cA==", "AWS_ACCESS_KEY_ID": "b2xk"}
     found.apply({"kind": SECRET.name, "metadata": {"name": "store-local", "namespace": PLACE}, "data": keys})
-    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+    for kind in ADMISSION:
         body = {"kind": kind, "apiVersion": ASKED, "metadata": {"name": "firedrill-controller"}, "webhooks": [kind]}
         found.apply(body)
     return found
@@ -138,15 +159,44 @@ def test_whoever_comes_next_puts_everything_back(cluster: Cluster) -> None:
     changed = Versioned(cluster.stored)
     first = installation(changed)
     first.look_elsewhere(Store.LOCAL, Lies(bucket="elsewhere"))
-    first.stop_deciding(Absence.NOT_ASKED)
     first.stop_deciding(Absence.STOPPED)
     first.stop_keeping_up()
     assert changed.stored["Deployment", PLACE, controller.RECONCILE]["spec"]["replicas"] == 0
-    assert not [key for key in changed.stored if key[0].endswith("WebhookConfiguration")]
+    first.stop_deciding(Absence.UNGUARDED)
+    assert not [key for key in changed.stored if key[0] in ADMISSION]
     assert changed.stored["Deployment", PLACE, controller.SERVE]["spec"]["replicas"] == 0
     again = Cluster(changed.stored)
     installation(again).set_right()
     assert installed(again) == before
+
+
+def test_the_guard_stays_where_only_the_webhooks_are_not_asked(cluster: Cluster) -> None:
+    installation(cluster).stop_deciding(Absence.NOT_ASKED)
+    assert [key[0] for key in cluster.stored if key[0] in ADMISSION] == list(ADMISSION[2:])
+
+
+def test_it_is_waited_until_what_was_taken_away_has_no_say_any_more(cluster: Cluster) -> None:
+    class Slow(Cluster):
+        looks = 0
+
+        def create(self, body: Object, *, dry_run: bool) -> Object:
+            self.looks += 1
+            if self.looks < 3:
+                raise KubeError("create", "claim", 403, "Forbidden", 'admission webhook "decide" denied the request: x')
+            return super().create(body, dry_run=dry_run)
+
+    slow = Slow(cluster.stored)
+    installation(slow).stop_deciding(Absence.UNGUARDED)
+    assert slow.looks == 3
+
+
+def test_trouble_of_another_kind_is_no_fate_of_a_claim(cluster: Cluster) -> None:
+    class Ill(Cluster):
+        def create(self, body: Object, *, dry_run: bool) -> Object:
+            raise KubeError("create", "claim", 500, "InternalError", "etcd is leaderless")
+
+    with pytest.raises(KubeError, match="leaderless"):
+        installation(Ill(cluster.stored)).stop_deciding(Absence.NOT_ASKED)
 
 
 def test_where_nothing_was_changed_nothing_is_written(cluster: Cluster) -> None:

@@ -25,8 +25,8 @@ from fixtures.ledger import Ledger
 from fixtures.report import Outcome
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Truth
 from fixtures.tree import Tree
-from fixtures.wait import Waits
-from fixtures.workload import Workload
+from fixtures.wait import Waits, eventually
+from fixtures.workload import Generation, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableSequence, Sequence
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from fixtures.findings import Findings
     from fixtures.kube.kinds import Kind
     from fixtures.scenario import Scenario
-    from fixtures.workload import Generation
 
 NONCE = "nonce-of-this-run"
 EMPTY = Tree.of([])
@@ -66,6 +65,7 @@ class World:
     restore points stay when the cluster or namespace is lost, `backs_up` whether a backup leaves a restore point.
     `believes_emptiness` is whether a claim starts fresh where the store only looks empty, `believes_oddities` whether
     one is made that asks for what nobody knows, and `reports` whether either is said of claims that are there.
+    `templates_work` is whether a StatefulSet makes its claims.
     `makes_children` is whether a claim gets its source each time, `children_go` whether that goes with it, and `owns`
     whom of the claim's uid a new source names as its owner.
     """
@@ -81,7 +81,10 @@ class World:
     reports: bool = True
     lost_sight: str = ""
     believes_oddities: bool = False
+    templates_work: bool = True
     odd: set[str] = field(default_factory=set)
+    told: str = ""
+    kept: list[RestorePoint] = field(default_factory=list)
     aside: list[RestorePoint] = field(default_factory=list)
     makes_children: bool = True
     children_go: bool = True
@@ -245,6 +248,11 @@ class World:
             if self.lost_sight and self.reports
         ]
         reported += [
+            {"involvedObject": {"name": claim, "uid": self.uids[claim]}, "message": self.told}
+            for claim in self.claims
+            if self.told and self.reports
+        ]
+        reported += [
             {"involvedObject": {"name": claim, "uid": self.uids[claim]}, "message": "there is no such tier"}
             for claim in self.odd
             if self.reports
@@ -325,6 +333,14 @@ class World:
             self._make_source(app.name)
             self._schedule(app)
 
+    def claim_template(self, app: App) -> Any:
+        return {"metadata": {"labels": {"backup": app.tier}}, "spec": {}}
+
+    def follow(self, app: App) -> None:
+        eventually(
+            lambda: app.name in self.claims, bool, expected=f"claim {app.name} to be made", wait=self.waits.restore
+        )
+
     def _schedule(self, app: App) -> None:
         schedule, retain = TIERS[app.tier]
         for name, source in self.sources.items():
@@ -389,6 +405,9 @@ class World:
         points = self._points_in(store)
         points[:] = Retention(hourly=24, daily=7).survivors([*points, point])
 
+    def time_passed(self, app: App) -> None:
+        """It notes nothing of its restore points."""
+
     def await_quiet(self, app: App) -> None:
         """Nothing moves here by itself."""
 
@@ -425,7 +444,13 @@ class World:
             prefix=lambda: "d/orders/",
             damage=lambda: self.damage,
             leave_files=self._leave_files,
+            keep_copy=lambda: self.kept.extend(self._points_in(store)),
+            put_back=lambda: self._put_back(store),
         )
+
+    def _put_back(self, store: Store) -> None:
+        self._points_in(store)[:] = self.kept
+        self.told = "it is gone, though no rule took it"
 
     def _leave_files(self, files: Any) -> None:
         """Nobody looks at them."""
@@ -470,6 +495,17 @@ class World:
         self.seen_first = self.claims[app.name]
         if not self.seen_first.entries:
             self.claims[app.name] = first_run.tree()
+
+    def declare_set(self, body: Any) -> None:
+        spec = body["spec"]
+        [container] = spec["template"]["spec"]["containers"]
+        first_runs = [Generation.from_json(each["value"]) for each in container["env"]]
+        for ordinal, first_run in enumerate(first_runs):
+            name = f"{spec['volumeClaimTemplates'][0]['metadata']['name']}-{body['metadata']['name']}-{ordinal}"
+            app = App(name=name, namespace="shop", drill="d", repository_password="-")  # noqa: S106
+            if self.templates_work:
+                self.protect(app)
+                self.declare(app, first_run)
 
     def first_reading(self, app: App, wait: Any, *, since: datetime | None = None) -> FirstReading:
         if since is not None:  # the app has come up again

@@ -79,6 +79,8 @@ class Reader:
             world,
             truths=told.truths,
             locks=told.locks,
+            lost=told.lost,
+            newest=told.newest,
             credentials=given,
             movers=movers,
             snapshots=images,

@@ -35,12 +35,14 @@ class Seen:
     """What a store said of a claim.
 
     `known_bytes` is how large the claim's volume was when that was noted; None if nothing was. `locks` are the locks
-    of the repository, with the time at which each was stored: restic renews a lock by storing another one.
+    of the repository, with the time at which each was stored: restic renews a lock by storing another one. `points` are
+    the ids of its restore points.
     """
 
     truth: Truth
     known_bytes: int | None = None
     locks: tuple[Entry, ...] = ()
+    points: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,16 @@ class Repository:
         announced = noted is not None and noted.key == self.announcement
         is_known = noted is not None and noted.key.startswith(self.known) and not announced
         truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known), announced=announced)
-        return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks)
+        return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks, _ids(listing))
 
     async def look_at_noted(self, deadline_s: float, known_bytes: int) -> Seen:
         """The same where it is known what is noted; that is asked for all the same if no restore point is listed."""
         objects = await self._objects(deadline_s)
         if not isinstance(objects, Failed):
-            truth = truth_of(_points(objects, self.path), marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
+            listing = _points(objects, self.path)
+            truth = truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
             if isinstance(truth, Exists):
-                return Seen(truth, known_bytes, self._locks(objects))
+                return Seen(truth, known_bytes, self._locks(objects), _ids(listing))
         return await self.look(deadline_s)
 
     def _locks(self, objects: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -140,6 +143,10 @@ def _points(objects: Iterable[Entry], path: str) -> Listing:
                 return Failed(f"{entry.key} lies among the restore points and is none")
             points.append(RestorePoint(entry.stored_at, name))
     return Listed(tuple(points), times_are_exact=False)
+
+
+def _ids(listing: Listing) -> frozenset[str]:
+    return frozenset(point.id for point in listing.points) if isinstance(listing, Listed) else frozenset()
 
 
 def _bytes(key: str) -> int | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from controller.configuration import Configuration
     from controller.model import Claim, Truth
+    from controller.retention import Retention
 
 Given = Credentials | MissingCredentials
 # In the image; elsewhere on the path.
@@ -40,6 +41,10 @@ class Stores:
         self._answer_s = configuration.s3.answer_s
         # What the store has left of the time for an answer at admission. A claim that is stored can wait.
         self._restic_in_time_s = configuration.admission.deadline_s - configuration.s3.answer_s
+
+    def retention(self, repo: Repo, wanted: Intent) -> Retention:
+        """The rule by which restore points of a claim go in a store."""
+        return wanted.tier.retention if repo is Repo.LOCAL else self._settings.remote.retention
 
     def repository(self, repo: Repo, namespace: str, claim: str, given: Credentials) -> Repository:
         """The place of one claim's backups in a store."""

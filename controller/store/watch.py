@@ -7,13 +7,14 @@ a sync of the claim has begun or ended since.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from controller import children, intent, locks, quantity, stamp
+from controller import children, intent, locks, newest, quantity, stamp
 from controller.contract import Repo
 from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
+from controller.newest import Newest
 from controller.store.notes import Notes
 from controller.store.truths import RESTIC_S
 from controller.truth import Failed
@@ -41,11 +42,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the stores said of one claim, its locks, and what is to be noted there."""
+    """What the stores said of one claim, its locks, and what is to be noted there.
+
+    `lost` and `newest` are as in `World`.
+    """
 
     truths: Mapping[Repo, Truth]
     locks: tuple[Lock, ...] = ()
     notes: tuple[Note, ...] = ()
+    lost: Mapping[Repo, Newest] = field(default_factory=dict)
+    newest: Mapping[Repo, Newest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +93,63 @@ class StoreWatch:
         repos = [Repo.LOCAL, *([Repo.REMOTE] if reading.remote else [])]
         seen = {repo: await self._look(repo, claim, given) for repo in repos}
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
-        is_clear = not told.locks and not any(isinstance(t, Unknown) or t == Absent() for t in told.truths.values())
-        # A note that is still to be written is written once; if that fails, the next answer asks for it again. What is
-        # not announced yet will be.
-        if is_clear and not a_mover_runs:
-            self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths))
+        if a_mover_runs or told.locks:
+            return told
+        told = await self._compared(claim, reading, found, seen, given, told)
+        # What is still to be noted is noted once; if that fails, the next answer asks for it again. What is not
+        # announced yet will be.
+        if not any(isinstance(truth, Unknown) or truth == Absent() for truth in told.truths.values()):
+            self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths, lost=told.lost))
         return told
 
     async def refuses(self, repo: Repo, claim: Claim, access: Credentials) -> bool:
         """See `Stores.refuses`."""
         return await self._stores.refuses(repo, claim, access)
+
+    async def _compared(  # noqa: PLR0917 - all that was seen
+        self,
+        claim: Claim,
+        reading: intent.Intent,
+        found: Iterable[Child],
+        seen: Mapping[Repo, Seen],
+        given: Mapping[Repo, Given],
+        told: Told,
+    ) -> Told:
+        """With the newest restore points that were lost, and those to be noted; only of what nobody writes to now."""
+        noted = newest.read(claim.uid, claim.annotations)
+        lost: dict[Repo, Newest] = {}
+        now: dict[Repo, Newest] = {}
+        sources = {child.name: child.status for child in found if child.kind is Kind.SOURCE}
+        for repo, each in seen.items():
+            status = sources.get(children.source_name(claim, repo))
+            if status is None or status.get("lastSyncStartTime") or isinstance(each.truth, Unknown):
+                continue
+            synced_at, before = str(status.get("lastSyncTime")), noted.get(repo)
+            match newest.fate(before, each.points, synced_at):
+                case newest.Fate.GONE:
+                    is_lost: bool | None = True
+                case newest.Fate.ASK if before is not None:
+                    is_lost = await self._is_lost(claim, reading, repo, before, given)
+                case _:
+                    is_lost = False
+            if is_lost and before is not None:
+                lost[repo] = before
+            elif (
+                is_lost is False
+                and isinstance(each.truth, Exists)
+                and (before is None or before.point != each.truth.newest)
+            ):
+                now[repo] = Newest(each.truth.newest, each.truth.at.replace(microsecond=0), synced_at)
+        return replace(told, lost=lost, newest=now)
+
+    async def _is_lost(
+        self, claim: Claim, reading: intent.Intent, repo: Repo, before: Newest, given: Mapping[Repo, Given]
+    ) -> bool | None:
+        """Whether the rule would have kept it; None if the repository does not tell."""
+        exact = await self._stores.read(repo, claim, given)
+        if not isinstance(exact, Exists):
+            return None
+        return newest.is_kept(before, exact.points, self._stores.retention(repo, reading))
 
     async def _look(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
         known_bytes = await self._noted.take(repo, claim.full_name, given)

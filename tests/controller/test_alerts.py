@@ -18,11 +18,12 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from clusters import promtool
-from controller import intent, standing_by
+from controller import intent, newest, standing_by
 from controller.admission.measures import Measures as AdmissionMeasures
-from controller.contract import Reason
+from controller.contract import Reason, Repo
 from controller.loop.measures import Measures as LoopMeasures
 from controller.model import Kind, Moment, Unknown
+from controller.newest import Newest
 from controller.stalls import AwaitedSnapshot, Stall
 from tests.controller import scene
 from tests.controller.scene import (
@@ -131,6 +132,12 @@ def behind() -> World:
     return world(of, EXISTS, children=(*protecting(of), image, scene.standby()), snapshots=(image_of(image),))
 
 
+def rolled_back() -> World:
+    gone = Newest("f" * 64, NOW, "then")
+    noted = settled_claim(newest.written("uid-1", {Repo.LOCAL: gone}))
+    return world(noted, EXISTS, children=protecting(), lost={Repo.LOCAL: gone})
+
+
 # --- when it fires ---------------------------------------------------------------------------------------------------
 
 
@@ -190,6 +197,7 @@ CASES: Final = (
         seen_as(world(settled_claim(), replace(EXISTS, at=NOW - 8 * HOUR), children=late_sources())),
         CLAIM,
     ),
+    after("FiredrillRestorePointsLost", "critical", 5, seen_as(rolled_back()), CLAIM),
     after("FiredrillStorageFault", "critical", 10, seen_as(stalled()), CLAIM),
     after("FiredrillBackupsBlocked", "critical", 5, seen_as(world(claim(), EXISTS)), CLAIM),
     after(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller import contract, naming, stamp
+from controller import contract, naming, newest, stamp
 from controller.branch import Branch
 from controller.contract import Repo
 from controller.lifecycle import Stage
@@ -32,6 +32,7 @@ from controller.model import (
     RestorePoint,
     Unknown,
 )
+from controller.newest import Newest
 from controller.settings import HOURLY
 from controller.stalls import AwaitedSnapshot, AwaitedVolume, Complaint, FailedMover, Stall
 from tests.controller.scene import (
@@ -103,6 +104,8 @@ RENEWED: dict[str, object] = {"AWS_SECRET_ACCESS_KEY": "b2xk"}
 WARM = settled_claim(STANDBY)
 WARM_CHILDREN, READY, OLDER = protecting(WARM), standing_by(), standing_by(POINTS[0])
 TOKEN = settled_claim({contract.BACK_UP_NOW_ANNOTATION: "now-1"})
+GONE = Newest("f" * 64, NOW, "then")
+NOTED = settled_claim(newest.written("uid-1", {Repo.LOCAL: GONE}))
 POD = f"volsync-src-{of_kind(PROTECTED, Kind.SOURCE).name}-x7k2p"
 
 
@@ -781,6 +784,48 @@ ROWS = (
         ATTENTION,
         Stage.PROTECTED,
     ),
+    Row(
+        "F17 SC-25 rolled back",
+        Branch.POINTS_LOST,
+        world(NOTED, EXISTS, children=PROTECTED, lost={Repo.LOCAL: GONE}),
+        ATTENTION,
+        Stage.PROTECTED,
+    ),
+    Row(
+        "F17 more than that nothing is there",
+        Branch.POINTS_LOST,
+        world(
+            NOTED,
+            ANNOUNCED,
+            children=tuple(replace(each, created_at=NOW - 5 * HOUR) for each in PROTECTED),
+            lost={Repo.LOCAL: GONE},
+        ),
+        ATTENTION,
+        Stage.PROTECTED,
+    ),
+    Row(
+        "F17 somebody has looked",
+        Branch.PROTECTED,
+        world(settled_claim(), EXISTS, children=PROTECTED, lost={Repo.LOCAL: GONE}),
+        DONE,
+        Stage.PROTECTED,
+    ),
+    Row(
+        "F17 the newest is noted",
+        Branch.PROTECTED,
+        world(settled_claim(), EXISTS, children=PROTECTED, newest={Repo.LOCAL: GONE}),
+        DONE,
+        Stage.PROTECTED,
+        ("annotate",),
+    ),
+    Row(
+        "F17 the newest is noted whatever else is to be done",
+        Branch.HEAL_CHILDREN,
+        world(TOKEN, EXISTS, children=PROTECTED, newest={Repo.LOCAL: GONE}),
+        AGAIN,
+        Stage.PROTECTED,
+        ("replace ReplicationSource", "annotate"),
+    ),
     Row("I7 I9 A18 B23", Branch.PROTECTED, world(settled_claim(), EXISTS, children=PROTECTED), DONE, Stage.PROTECTED),
     Row(
         "C3 older image",
@@ -887,6 +932,19 @@ def test_whoever_is_blocked_is_told_what_to_type() -> None:
     for row in blocked:
         message = decision(row.seen, row.settings).outcome.message
         assert f"kubectl -n shop annotate pvc orders '{contract.ACCEPT_VOLUME_ANNOTATION}=uid-1 <why>'" in message
+
+
+def test_whoever_has_lost_restore_points_is_told_which_and_what_to_type() -> None:
+    message = decision(world(NOTED, EXISTS, children=PROTECTED, lost={Repo.LOCAL: GONE})).outcome.message
+    assert GONE.point in message
+    assert f"kubectl -n shop annotate pvc orders {contract.NEWEST_SEEN_ANNOTATION}-" in message
+
+
+def test_what_is_noted_of_one_store_leaves_what_is_noted_of_the_other() -> None:
+    far = Newest("e" * 64, NOW, "then")
+    [write] = decision(world(NOTED, EXISTS, children=PROTECTED, newest={Repo.REMOTE: far})).writes
+    assert isinstance(write, Annotate)
+    assert newest.read("uid-1", write.annotations) == {Repo.LOCAL: GONE, Repo.REMOTE: far}
 
 
 def test_a_restore_writes_down_its_point_and_its_repository() -> None:

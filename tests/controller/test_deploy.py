@@ -156,7 +156,7 @@ def test_an_alert_is_about_metrics_that_there_are_and_says_what_to_do(rule: dict
 def test_alerts_name_branches_and_reasons_that_there_are() -> None:
     text = "\n".join(rule["expr"] for rule in ALERTS)
     branches = {int(n) for value in re.findall(r'branch(?:=|!~)"([^"]*)"', text) for n in value.split("|")}
-    assert branches == {Branch.NEVER_BACKED_UP.value, Branch.OVERDUE.value}
+    assert branches == {Branch.NEVER_BACKED_UP.value, Branch.OVERDUE.value, Branch.POINTS_LOST.value}
     reasons = {word for value in re.findall(r'reason(?:=~|=|!=)"([^"]*)"', text) for word in value.split("|")}
     assert reasons <= {reason.value for reason in Reason}
     assert Reason.BLOCKED.value in reasons

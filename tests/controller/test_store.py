@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clusters.versions import choose
-from controller import contract, naming
+from controller import contract, naming, newest
 from controller.configuration import S3Deadlines
 from controller.contract import Repo
 from controller.intent import Earlier, Intent, Latest, NotOurs
-from controller.model import Absent, Exists, MissingCredentials, Phase, Unknown
+from controller.model import Absent, Exists, Kind, MissingCredentials, Phase, Unknown
 from controller.settings import HOURLY, Settings, Store
 from controller.store.marking import mark
 from controller.store.s3 import AlreadyThere, Bucket
@@ -28,12 +28,12 @@ from fixtures.components.minio import Store as Minio
 from fixtures.repository import Repository
 from fixtures.wait import Waits, eventually
 from tests.controller.real_store import BUCKET, RealStore, credentials, free_port, minio, program
-from tests.controller.scene import claim, new_claim, settled_claim
+from tests.controller.scene import claim, new_claim, protecting, settled_claim
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from controller.model import Claim, Truth
+    from controller.model import Child, Claim, Truth
     from controller.store.asking import Seen
     from controller.store.truths import Given, Stores
     from controller.store.watch import Told
@@ -448,6 +448,66 @@ def test_a_store_that_is_away_or_has_no_such_bucket_refuses_nobody(store: RealSt
         replace(store.store, bucket="no"),
     ):
         assert not store.ask(refused, settings=Settings(stores={Repo.LOCAL: elsewhere}))
+
+
+def with_sources(of: Claim, **status: str) -> tuple[Child, ...]:
+    return tuple(replace(each, status=status) for each in protecting(of) if each.kind is Kind.SOURCE)
+
+
+def compared(store: RealStore, of: Claim, *, a_mover_runs: bool = False, **status: str) -> Told:
+    async def asked(stores: Stores) -> Told:
+        found = with_sources(of, **status)
+        return await StoreWatch(stores).look(of, WANTED, found, GIVEN, a_mover_runs=a_mover_runs)
+
+    return store.ask(asked)
+
+
+def noted_by(told: Told) -> Claim:
+    return settled_claim(newest.written("uid-1", told.newest))
+
+
+def test_the_newest_restore_point_is_noted_once_and_not_while_somebody_writes(store: RealStore) -> None:
+    point = store.back_up(ORDERS, "2026-01-10 01:00:00", "one")
+    told = compared(store, settled_claim(), lastSyncTime="one")
+    assert (told.newest[Repo.LOCAL].point, told.newest[Repo.LOCAL].synced_at) == (point, "one")
+    assert compared(store, settled_claim(), lastSyncTime="one", lastSyncStartTime="now").newest == {}
+    assert compared(store, settled_claim(), lastSyncTime="one", a_mover_runs=True).newest == {}
+    assert compared(store, noted_by(told), lastSyncTime="one").newest == {}
+
+
+def test_a_newest_restore_point_that_is_gone_without_a_backup_is_lost(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "one")
+    second = store.back_up(ORDERS, "2026-01-10 02:00:00", "two")
+    told = compared(store, settled_claim(), lastSyncTime="two")
+    store.run(ORDERS, "forget", second)
+    after = compared(store, noted_by(told), lastSyncTime="two")
+    assert (after.lost, after.newest) == (told.newest, {})
+    assert compared(store, noted_by(told), lastSyncTime="two", lastSyncStartTime="now").lost == {}
+
+
+def test_one_that_the_rule_took_is_not_missed_and_one_that_it_keeps_is(store: RealStore) -> None:
+    now = datetime.now(UTC)
+    earlier, this_hour = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (now - timedelta(days=2), now))
+    store.back_up(ORDERS, earlier, "one")
+    second = store.back_up(ORDERS, this_hour, "two")
+    told = compared(store, settled_claim(), lastSyncTime="two")
+    store.run(ORDERS, "forget", second)
+    # A mover has ended meanwhile, and has saved nothing: what is there is older.
+    assert compared(store, noted_by(told), lastSyncTime="three").lost == told.newest
+    third = store.back_up(ORDERS, this_hour, "three")
+    after = compared(store, noted_by(told), lastSyncTime="three")
+    assert (after.lost, after.newest[Repo.LOCAL].point) == ({}, third)
+
+
+def test_a_repository_that_does_not_tell_its_times_leaves_it_open_whether_one_was_lost(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "one")
+    second = store.back_up(ORDERS, "2026-01-10 02:00:00", "two")
+    told = compared(store, settled_claim(), lastSyncTime="two")
+    store.run(ORDERS, "forget", second)
+    [config] = [key for key in store.keys(store.path(ORDERS)) if key.endswith("/config")]
+    store.s3.delete_object(Bucket=BUCKET, Key=config)
+    after = compared(store, noted_by(told), lastSyncTime="three")
+    assert (after.lost, after.newest) == ({}, {})
 
 
 # --- one bucket ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from e2e.test_controls import BAD_COMPANY, BAD_WAITS, WRONG_DATA
 from fixtures.history import BackedUp, BackupState, Destroyed, Evidence, Observed, Restored, Wrote
 from fixtures.invariants import TITLES, Invariant, Standing
 from fixtures.invariants.load import limits_of
@@ -352,6 +353,18 @@ def test_a_claim_that_waits_with_a_named_cause_breaks_nothing() -> None:
     about = f"PersistentVolumeClaim {VOLUME_NAME}"
     story.add(300, seen(EVENT, "orders/e", "e", type="Warning", about=about, reason="R", message="m"))
     assert story.ruling(I.I10).standing is Standing.HELD
+
+
+def test_a_warning_about_a_later_claim_of_the_name_is_no_cause_for_an_earlier_one() -> None:
+    story = good().drop(Sighted, where={"uid": "c1", "turn": Turn.CHANGED, "kind": CLAIM.name})
+    about = f"PersistentVolumeClaim {VOLUME_NAME}"
+    story.add(222, seen(EVENT, "orders/e", "e", type="Warning", about=about, reason="R", message="m"))
+    assert story.ruling(I.I10).standing is Standing.BROKEN
+
+
+def test_every_invariant_is_broken_on_purpose_on_a_cluster() -> None:
+    controls = (WRONG_DATA, BAD_COMPANY, BAD_WAITS)
+    assert frozenset[I]().union(*(control.breaks for control in controls)) == frozenset(I)
 
 
 def test_what_was_done_by_hand_is_told_as_help_and_breaks_nothing() -> None:
