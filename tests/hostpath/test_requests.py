@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,18 @@ def test_an_operation_on_a_volume_that_another_one_works_on_is_to_be_tried_again
     volume = create(driver, "busy")
     with locks.held(Store(cluster.store).locks, volume), pytest.raises(Refused, match=r"^ABORTED: .* try again"):
         delete(driver, volume)
+    delete(driver, volume)
+
+
+def test_a_snapshot_waits_for_a_longer_operation_on_its_volume(cluster: Cluster) -> None:
+    driver = cluster.start()
+    volume = create(driver, "slow")
+    with ThreadPoolExecutor(1) as pool:
+        with locks.held(Store(cluster.store).locks, volume):
+            asked = pool.submit(driver.call, "CreateSnapshot", name="patient", sourceVolumeId=volume)
+            with pytest.raises(TimeoutError):
+                asked.result(locks.A_MOMENT_S + 1)
+        driver.call("DeleteSnapshot", snapshotId=asked.result().snapshot.snapshot_id)
     delete(driver, volume)
 
 
