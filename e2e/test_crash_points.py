@@ -44,6 +44,7 @@ CRASHES: Final = Scenario(
         HistoryIsKept(),
         *(Write(generation=3), BackUp()),
     ),
+    upsets_others=True,
 )
 # What the life of a claim consists of: each was the last write of a process that was killed.
 EXPECTED: Final = {

@@ -36,6 +36,7 @@ def test_whoever_stops_a_store_or_takes_the_cluster_apart_needs_it_alone() -> No
     assert (store.needs_cluster_alone, store.needs_whole_cluster) == (True, False)
     assert (cluster.needs_cluster_alone, cluster.needs_whole_cluster) == (True, True)
     assert not PLAIN.needs_cluster_alone
+    assert replace(PLAIN, upsets_others=True).needs_cluster_alone
 
 
 def test_an_image_gets_what_its_packages_need_for_its_own_interpreter() -> None:
