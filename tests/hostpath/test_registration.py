@@ -39,6 +39,8 @@ def test_a_driver_that_the_kubelet_refuses_ends_with_the_reason(cluster: Cluster
 
 def test_a_restarted_driver_is_found_although_it_was_killed(cluster: Cluster) -> None:
     driver = cluster.start()
+    channel, _ = _kubelet(driver)  # it registers after it answers: killed before that, it would leave no socket behind
+    channel.close()
     driver.kill()
     assert driver.registration_socket.exists()
     channel, kubelet = _kubelet(cluster.start())
