@@ -1,17 +1,24 @@
-"""SC-05: the node under an app stops, returns, or is lost for good. Live data are never replaced by a backup."""
+"""SC-05: the node under an app stops, returns, or is lost for good. Live data are never replaced by a backup.
+
+VolSync's own pod runs elsewhere, so that a recovery time is that of the volume and not of VolSync's lease, and one form
+has both on the node that goes.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.engines import Placement
 from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
     AppMoved,
     AppStillHolds,
     BackUp,
+    Cast,
     Declare,
     HistoryIsKept,
     LoseNode,
@@ -34,10 +41,13 @@ UNSAVED_WRITES = (
     Write(generation=2),
 )
 
+AWAY_FROM_VOLSYNC = Cast(placement=Placement.AWAY_FROM_VOLSYNC)
+
 NODE_STOPPED = Scenario(
     id="SC-05",
     name="node loss, replicated volume",
     storage=Storage.REPLICATED,
+    cast=AWAY_FROM_VOLSYNC,
     given=UNSAVED_WRITES,
     when=(StopNode(),),
     then=(
@@ -52,6 +62,7 @@ NODE_RETURNED = Scenario(
     id="SC-05",
     name="node loss, returns with its disk",
     storage=Storage.NODE_LOCAL,
+    cast=AWAY_FROM_VOLSYNC,
     given=UNSAVED_WRITES,
     when=(StopNode(), StartNode()),
     then=(
@@ -64,6 +75,7 @@ NODE_LOST = Scenario(
     id="SC-05",
     name="node loss, lost for good",
     storage=Storage.NODE_LOCAL,
+    cast=AWAY_FROM_VOLSYNC,
     given=UNSAVED_WRITES,
     when=(LoseNode(), RemoveApp(), Declare()),
     then=(
@@ -72,6 +84,13 @@ NODE_LOST = Scenario(
         HistoryIsKept(),
         *(Write(generation=3), BackUp()),
     ),
+)
+
+# Nothing is restored until the lease of the VolSync that was lost has run out.
+NODE_LOST_WITH_VOLSYNC = replace(
+    NODE_LOST,
+    name="node loss, lost for good with VolSync on it",
+    cast=Cast(placement=Placement.BESIDE_VOLSYNC),
 )
 
 
@@ -93,4 +112,11 @@ def test_an_app_on_a_node_that_returns_with_its_disk_has_its_live_data(drill: Dr
 @pytest.mark.thorough
 def test_an_app_whose_node_is_lost_for_good_comes_back_elsewhere_as_last_backed_up(drill: Drill) -> None:
     findings = drill.run(NODE_LOST)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(NODE_LOST_WITH_VOLSYNC)
+@pytest.mark.thorough
+def test_an_app_whose_node_is_lost_with_volsync_on_it_comes_back_elsewhere(drill: Drill) -> None:
+    findings = drill.run(NODE_LOST_WITH_VOLSYNC)
     assert findings.passed, findings.report()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fixtures.agent.database import DatabaseFacts
-from fixtures.app import FIRST_DATABASE, READER, AppPods
-from fixtures.engines import App, volsync
+from fixtures.app import FIRST_DATABASE, READER, AppPods, app_pod
+from fixtures.engines import App, Placement, volsync
 from fixtures.entry import Header, lines_of
 from fixtures.kube.execution import Executed
 from fixtures.kube.kinds import CLAIM, DEPLOYMENT
@@ -135,3 +135,19 @@ def test_a_restart_waits_for_the_old_pod_to_be_gone() -> None:
 def test_the_node_of_an_app_is_that_of_its_running_pod() -> None:
     app_pods, _ = pods(Api([[pod(None, ready="False")], [pod("2026-01-01T12:00:05Z", node="worker2")]]))
     assert app_pods.node_of(APP) == "worker2"
+
+
+def test_an_app_says_whether_it_wants_to_run_with_volsync_and_runs_elsewhere_if_it_must() -> None:
+    def wish_of(placement: Placement) -> Any:
+        return app_pod(replace(APP, placement=placement), "-", {}).get("affinity")
+
+    assert wish_of(Placement.ANYWHERE) is None
+    for placement, how in (
+        (Placement.BESIDE_VOLSYNC, "podAffinity"),
+        (Placement.AWAY_FROM_VOLSYNC, "podAntiAffinity"),
+    ):
+        ((kind, terms),) = wish_of(placement).items()
+        assert kind == how
+        ((strength, (term,)),) = terms.items()
+        assert strength == "preferredDuringSchedulingIgnoredDuringExecution"
+        assert term["podAffinityTerm"]["namespaces"] == ["volsync-system"]

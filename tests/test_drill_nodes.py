@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from e2e.test_node_loss import NODE_LOST, NODE_RETURNED, NODE_STOPPED
+from e2e.test_node_loss import NODE_LOST, NODE_LOST_WITH_VOLSYNC, NODE_RETURNED, NODE_STOPPED
 from fixtures.report import Outcome
 from tests.world import World, fails
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fixtures.kube.objects import Seen
     from fixtures.scenario import Scenario
 
-SCENARIOS = (NODE_STOPPED, NODE_RETURNED, NODE_LOST)
+SCENARIOS = (NODE_STOPPED, NODE_RETURNED, NODE_LOST, NODE_LOST_WITH_VOLSYNC)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -75,3 +75,9 @@ def test_a_node_whose_volume_is_still_stored_was_not_lost(run: Callable[..., Fin
     findings = run(Kept(), NODE_LOST)
     assert findings.outcome is Outcome.INCONCLUSIVE
     assert "is lost with the volume: no proof" in findings.report()
+
+
+def test_a_node_on_which_volsync_did_not_run_was_not_lost_with_it(run: Callable[..., Findings]) -> None:
+    findings = run(World(volsync_node="worker"), NODE_LOST_WITH_VOLSYNC)
+    assert findings.outcome is Outcome.INCONCLUSIVE
+    assert "VolSync's own pod ran on node worker2: it ran on worker" in findings.report()

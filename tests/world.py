@@ -19,7 +19,7 @@ from fixtures.engines import NEWEST, NO_TIER, Absence, App, Child, Store, Varian
 from fixtures.entry import Space
 from fixtures.history import Evidence
 from fixtures.kube.errors import KubeError
-from fixtures.kube.kinds import CLAIM, NODE, REPLICATION_SOURCE, VOLUME
+from fixtures.kube.kinds import CLAIM, NODE, POD, REPLICATION_SOURCE, VOLUME
 from fixtures.kube.objects import Seen, bytes_of
 from fixtures.ledger import Ledger
 from fixtures.report import Outcome
@@ -67,7 +67,7 @@ class World:
     one is made that asks for what nobody knows, and `reports` whether either is said of claims that are there.
     `templates_work` is whether a StatefulSet makes its claims.
     `makes_children` is whether a claim gets its source each time, `children_go` whether that goes with it, and `owns`
-    whom of the claim's uid a new source names as its owner.
+    whom of the claim's uid a new source names as its owner. `volsync_node` is where VolSync's own pod runs.
     """
 
     restores: Callable[[Tree], Tree] = lambda tree: tree
@@ -104,6 +104,7 @@ class World:
     age: int = 1
     seen_first: Tree = EMPTY
     node: str = "worker"
+    volsync_node: str = "worker2"
     ready: set[str] = field(default_factory=lambda: {"worker", "worker2"})
     store: Path | None = None
     damage: str | None = None
@@ -234,6 +235,8 @@ class World:
             return [self.get(VOLUME, name) for name in self.volumes]
         if kind == REPLICATION_SOURCE:
             return list(self.sources.values())
+        if kind == POD:
+            return [{"spec": {"nodeName": self.volsync_node}}]
         if kind != CLAIM:
             return []
         return [
