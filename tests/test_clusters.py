@@ -148,6 +148,17 @@ def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.M
     assert "apt-get install docker.io" in refused.value.remedy
 
 
+def test_a_machine_without_docker_gets_one_message_with_one_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Problem) as refused:
+        host.prepare()
+    assert refused.value.why == "there is no program docker"
+    assert str(refused.value).count("do:") == 1
+
+
 # --- an existing cluster ----------------------------------------------------------------------------------------------
 
 
