@@ -9,6 +9,8 @@ VOLSYNC ?=
 RUN ?=
 
 PYTHON := .venv/bin/python
+# Made last: an installation that was cut short is begun again. The interpreter itself is a link to the machine's own.
+VENV := .venv/complete
 IMAGES ?= auto
 VERSIONS := --images $(IMAGES) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
@@ -40,10 +42,10 @@ help: ## this list
 	@echo "Environment: IMAGES_MIRROR=registry.example/path has copies of released images (docs/images.md)"
 	@echo "pytest options of firedrill: $(PYTEST) --help, section firedrill"
 
-e2e: $(PYTHON) ## the main job
+e2e: $(VENV) ## the main job
 	$(DRILLS) e2e --engine $(ENGINE) --cluster $(CLUSTER) $(ARGS)
 
-test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwards
+test: $(VENV) ## everything, on a cluster of its own, which is removed afterwards
 	$(PYTHON) -m fixtures prepare $(VERSIONS)
 	$(MAKE) --no-print-directory check
 	$(PYTEST) tests/hostpath tests/registry $(ARGS)
@@ -52,27 +54,27 @@ test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwa
 	$(UNIT) -m built
 	$(PYTHON) -m fixtures down --cluster $(CLUSTER)-test
 
-check: $(PYTHON)
+check: $(VENV)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(UNIT) -m "not built"
 
 # What an engine needs is brought up where somebody typed ENGINE=, and left alone otherwise.
-up down status: $(PYTHON)
+up down status: $(VENV)
 	@$(PYTHON) -m fixtures $@ --cluster $(CLUSTER) $(VERSIONS) \
 		$(if $(filter command,$(firstword $(origin ENGINE))),--engine $(ENGINE))
 
-bench: $(PYTHON)
+bench: $(VENV)
 	@$(PYTHON) -m fixtures.bench --cluster $(CLUSTER) $(VERSIONS)
 
-bench-controller: $(PYTHON)
+bench-controller: $(VENV)
 	@$(PYTHON) -m fixtures.costs $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC)) $(ARGS)
 
-report: $(PYTHON)
+report: $(VENV)
 	@$(PYTHON) -m fixtures.page $(RUN)
 
-judge: $(PYTHON)
+judge: $(VENV)
 	@$(PYTHON) -m fixtures.oracle $(RUN)
 
 lock: ## install the newest packages that pyproject.toml allows, and pin them
@@ -85,11 +87,12 @@ lock: ## install the newest packages that pyproject.toml allows, and pin them
 clean: down
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/firedrill" .venv runs
 
-$(PYTHON): requirements.lock
+$(VENV): requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "firedrill needs Python 3.11 or newer; python3 is $$(python3 --version). Put a newer one first on PATH."; exit 2; }
 	@echo "firedrill: making a virtual environment in .venv"
 	@python3 -m venv .venv || \
 		{ echo "firedrill: python3 cannot make one; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 2; }
-	@.venv/bin/pip install --quiet --no-deps --requirement requirements.lock
+	@.venv/bin/pip install --quiet --no-deps --requirement requirements.lock || \
+		{ echo "firedrill: the packages of requirements.lock could not be installed, pip says why above; then: make $(MAKECMDGOALS)"; exit 2; }
 	@touch $@

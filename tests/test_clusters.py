@@ -159,6 +159,33 @@ def test_a_machine_without_docker_gets_one_message_with_one_reason(
     assert str(refused.value).count("do:") == 1
 
 
+def test_a_virtual_environment_that_was_cut_short_is_made_again_and_the_interpreter_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(paths.REPOSITORY / name, tmp_path)
+    interpreter = _script(tmp_path / "interpreter", 'echo "ran: $*"')
+    os.utime(interpreter, (0, 0))
+    pip = _script(tmp_path / "pip", "exit 1")
+    make_venv = f"mkdir -p .venv/bin; ln -sf {interpreter} .venv/bin/python; ln -sf {pip} .venv/bin/pip"
+    _script(tmp_path / "bin" / "python3", f'case "$*" in "-m venv .venv") {make_venv} ;; esac')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    cut_short = subprocess.run(["make", "status"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "could not be installed" in cut_short.stdout
+    assert "ran:" not in cut_short.stdout
+    _script(pip, "exit 0")
+    assert "ran: -m fixtures status" in subprocess.check_output(["make", "status"], cwd=tmp_path, text=True)
+    assert "making" not in subprocess.check_output(["make", "status"], cwd=tmp_path, text=True)
+    assert interpreter.stat().st_mtime == 0
+
+
+def _script(file: Path, text: str) -> Path:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return file
+
+
 # --- an existing cluster ----------------------------------------------------------------------------------------------
 
 
