@@ -12,11 +12,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+import fixtures.__main__
 from clusters import docker, host, kindconfig, paths
 from clusters.api import Api
 from clusters.command import CommandFailed, run, run_logged
@@ -324,3 +326,18 @@ def test_a_second_run_waits_for_the_first_and_says_so_and_one_on_another_cluster
         # Comes while the first one holds the cluster, however long the second takes to start.
         assert "another run uses the cluster c; waiting for it to let go" in second.stdout.readline()
     assert second.communicate(timeout=60)[0] == "mine\n"
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_cluster_is_not_changed_between_two_drills_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = threading.Event()
+    it: Any = SimpleNamespace(cluster=SimpleNamespace(name="c", kubeconfig="k"), up=done.set, down=done.set)
+    other = threading.Thread(target=getattr(fixtures.__main__, command), args=(it,))
+    with ClusterLock("c").run():
+        other.start()
+        assert not done.wait(0.5)
+    other.join(10)
+    assert done.is_set()
