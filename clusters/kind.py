@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from clusters.images.source import ImageSource
 
+# It becomes a folder of the cache, and with "-control-plane" behind it the name of a host, which has 63 characters.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,47}[a-z0-9])?")
 _KIND_LABEL = "io.x-k8s.kind.cluster"
 _READY_DEADLINE_S = 120
 _SETTLE_DEADLINE_S = 30
@@ -52,7 +55,7 @@ class KindCluster:
     """One kind cluster, known to this machine by the folder of its state."""
 
     def __init__(self, options: KindOptions) -> None:
-        self.name = options.name
+        self.name = _checked(options.name)
         self._options = options
         self._folder = paths.cluster_state(self.name)
         self._store = Store(self._folder)
@@ -255,3 +258,13 @@ class KindCluster:
             kind=self._options.images.binary("kind"),
             kubectl=self._options.images.binary("kubectl"),
         )
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise Problem(
+            f"{name!r} cannot be the name of a cluster",
+            why="a name is 1 to 49 lower-case letters, digits, dots and hyphens, with a letter or digit at either end",
+            remedy="choose another name: make e2e CLUSTER=NAME",
+        )
+    return name

@@ -57,6 +57,16 @@ def _config(kubernetes: str) -> dict[str, Any]:
     return config
 
 
+@pytest.mark.parametrize("name", ["", "..", "a/b", "My_Cluster", "-x", "a" * 50])
+def test_a_name_that_cannot_be_a_clusters_is_refused_before_anything_is_done(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fixtures", "down", f"--cluster={name}"])
+    monkeypatch.setattr(fixtures.__main__, "down", lambda _: pytest.fail("it was begun"))
+    assert fixtures.__main__.main() == Problem.EXIT_CODE
+    assert f"{name!r} cannot be the name of a cluster" in capsys.readouterr().err
+
+
 # --- the pod network --------------------------------------------------------------------------------------------------
 
 
