@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from clusters import docker, host, promtool, versions
-from clusters.images import digest, gomodule, nodeimage, release
+from clusters.command import CommandFailed
+from clusters.images import digest, gomodule, nodeimage, release, rootfs
 from clusters.images.gomodule import GoModule
 from clusters.images.mirror import Mirror
 from clusters.images.recipes import recipes, snapshotter_module
@@ -111,6 +113,22 @@ def test_preparing_builds_the_node_image_and_the_controllers(monkeypatch: pytest
     monkeypatch.setattr(promtool, "provide", lambda: had.append("promtool"))
     assert prepare(cast("Stack", SimpleNamespace(images=Images()))) == 0
     assert had == ["Docker", "tools", "a browser", "promtool", "a node image", "docker.io/firedrill/controller"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes root file systems")
+def test_a_root_file_system_whose_making_is_killed_leaves_nothing_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "debootstrap"
+    mounts = 'mkdir -p "$4/proc" && mount -t tmpfs none "$4/proc" && touch "$4/proc/1"'
+    fake.write_text(f"#!/bin/sh\n{mounts} && kill -9 $$\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/sbin:/usr/bin:/sbin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(CommandFailed, match="exit code -9"):
+        rootfs.build("trixie")
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+    assert not (tmp_path / "firedrill" / "rootfs").exists()
 
 
 # --- released images --------------------------------------------------------------------------------------------------
