@@ -152,6 +152,24 @@ def test_a_browser_for_the_tests_is_installed_once_and_only_where_it_is_a_packag
         assert installed == expected, system
 
 
+@pytest.mark.parametrize("cut_short", [True, False], ids=["cut short before", "whole before"])
+def test_packages_are_installed_after_an_installation_that_was_cut_short_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, cut_short: bool
+) -> None:
+    journal = tmp_path / "updates"
+    journal.mkdir()
+    if cut_short:
+        (journal / "0001").touch()
+    for program in ("dpkg", "apt-get"):
+        _script(tmp_path / "bin" / program, f'echo "{program} $1" >>{tmp_path}/asked')
+    monkeypatch.setattr(host, "_DPKG_JOURNAL", journal)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    host.install(("jq",))
+    completed = ["dpkg --configure"] if cut_short else []
+    assert (tmp_path / "asked").read_text().splitlines() == [*completed, "apt-get update", "apt-get install"]
+
+
 def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
