@@ -124,7 +124,7 @@ class KindCluster:
 
     def load_image(self, reference: str) -> None:
         """Load an image of this machine's Docker into every node."""
-        self._pytest_kind(self._options.images.node_image()).load_image(reference)
+        self._pytest_kind("").load_image(reference)
 
     def stop_node(self, name: str) -> None:
         """Power cut: SIGKILL for everything in the node."""

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from clusters import docker, host, promtool, versions
+from clusters import docker, host, paths, promtool, versions
 from clusters.command import CommandFailed
-from clusters.images import digest, gomodule, nodeimage, release, rootfs
+from clusters.images import build, digest, gomodule, nodeimage, release, rootfs
 from clusters.images.gomodule import GoModule
 from clusters.images.mirror import Mirror
-from clusters.images.recipes import recipes, snapshotter_module
+from clusters.images.recipes import Image, recipes, snapshotter_module
 from clusters.images.release import Released
 from clusters.images.source import Automatic, SourceBuilt
 from clusters.problem import Problem
 from fixtures.__main__ import prepare
 
 if TYPE_CHECKING:
-    from clusters.images.recipes import Artefact, Image
+    from clusters.images.recipes import Artefact
     from fixtures.stack import Stack
 
 DEFAULT = versions.choose()
@@ -129,6 +129,28 @@ def test_a_root_file_system_whose_making_is_killed_leaves_nothing_mounted(
         rootfs.build("trixie")
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
     assert not (tmp_path / "firedrill" / "rootfs").exists()
+
+
+@pytest.mark.parametrize("source", [SourceBuilt, Released])
+def test_whoever_has_everything_already_waits_for_no_build_and_removes_nothing_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: type[SourceBuilt | Released]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(GoModule, "is_built", lambda _: True)
+    image = Image("docker.io/firedrill/x:v1", (), ("FROM scratch",))
+    # An image that is as it has to be carries the key that it is asked for.
+    monkeypatch.setattr(Image, "key", lambda *_: "right")
+    monkeypatch.setattr(docker, "keys", lambda *names: dict.fromkeys(names, "right"))
+    monkeypatch.setattr(rootfs, "base_key", lambda _: "right")
+    monkeypatch.setattr(rootfs, "node_key", lambda _: "right")
+    monkeypatch.setattr(Released, "_absent", lambda _: [])
+    monkeypatch.setattr(docker, "ours", lambda: pytest.fail("looked for what is older"))
+    monkeypatch.setattr(host, "say", pytest.fail)
+    it = source(DEFAULT, extra_images=(image,))
+    with build.one_at_a_time():
+        assert it.node_image()
+        assert it.files("kind").parent == paths.cache() / "go-built"
+        it.ensure(image, ())
 
 
 # --- released images --------------------------------------------------------------------------------------------------
