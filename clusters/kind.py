@@ -124,7 +124,14 @@ class KindCluster:
 
     def load_image(self, reference: str) -> None:
         """Load an image of this machine's Docker into every node."""
-        self._pytest_kind("").load_image(reference)
+        try:
+            self._pytest_kind("").load_image(reference)
+        except subprocess.CalledProcessError as failed:
+            raise Problem(
+                f"kind could not load the image {reference} into the nodes of {self.name}",
+                why=f"it ended with exit code {failed.returncode}; its own words are above",
+                remedy="is Docker's disk full? `docker system df`",
+            ) from None
 
     def stop_node(self, name: str) -> None:
         """Power cut: SIGKILL for everything in the node."""
@@ -169,8 +176,9 @@ class KindCluster:
         (self._folder / "made-from.json").write_text(json.dumps({"key": made_from, "containers": self._ids()}))
 
     def _delete(self) -> None:
-        if self._containers():
-            self._pytest_kind("").delete()
+        # As kind does it, but without kind: whoever takes a cluster down may have no Go any more to build it with.
+        if containers := self._containers():
+            run(["docker", "rm", "--force", "--volumes", *containers], what=f"removing the nodes of {self.name}")
         (self._folder / "made-from.json").unlink(missing_ok=True)
         if self._store.is_ready():
             self._options.volumes.forget_all(self._store.volumes)
@@ -256,7 +264,6 @@ class KindCluster:
             kubeconfig=self.kubeconfig,
             image=image,
             kind=self._options.images.binary("kind"),
-            kubectl=self._options.images.binary("kubectl"),
         )
 
 

@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -24,9 +24,13 @@ from clusters.api import Api
 from clusters.command import CommandFailed, run, run_logged
 from clusters.existing import ExistingCluster
 from clusters.images.podnet import podnet
+from clusters.kind import KindCluster, KindOptions
 from clusters.lock import ClusterLock
 from clusters.problem import Problem
 from clusters.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WRAPPER = Path(host.__file__).with_name("runc-wrapper.sh")
 
@@ -65,6 +69,52 @@ def test_a_name_that_cannot_be_a_clusters_is_refused_before_anything_is_done(
     monkeypatch.setattr(fixtures.__main__, "down", lambda _: pytest.fail("it was begun"))
     assert fixtures.__main__.main() == Problem.EXIT_CODE
     assert f"{name!r} cannot be the name of a cluster" in capsys.readouterr().err
+
+
+# --- a kind cluster, on a Docker that is played -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """What was said to a Docker that has one node, whose shared folder is named in `tmp_path`/source."""
+    mount = f'{{"Destination": "{kindconfig.NODE_STORE}", "Source": "\'$(cat {tmp_path}/source)\'"}}'
+    answers = [
+        f'echo "$*" >>{tmp_path}/said',
+        'case "$1 $2" in',
+        "  ps*) echo c-control-plane ;;",
+        f'  "container inspect") echo \'[{{"Mounts": [{mount}]}}]\' ;;',
+        "esac",
+    ]
+    _script(tmp_path / "bin" / "docker", "\n".join(answers))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return lambda: (tmp_path / "said").read_text().splitlines()
+
+
+def _cluster(images: object = None) -> KindCluster:
+    forgetful: Any = SimpleNamespace(forget_all=lambda _: None)
+    told: Any = images
+    return KindCluster(KindOptions("c", told, 2, forgetful))
+
+
+def test_a_cluster_is_taken_down_without_anything_that_would_have_to_be_built(
+    tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
+    cluster = _cluster()
+    (tmp_path / "source").write_text(str(cluster.store))
+    cluster.down()
+    assert "rm --force --volumes c-control-plane" in said()
+
+
+@pytest.mark.parametrize("command", [KindCluster.up, KindCluster.down])
+def test_a_cluster_of_that_name_which_somebody_else_made_is_never_touched(
+    tmp_path: Path, said: Callable[[], list[str]], command: Callable[[KindCluster], None]
+) -> None:
+    (tmp_path / "source").write_text("/theirs")
+    with pytest.raises(Problem, match="a kind cluster named c that firedrill did not make") as refused:
+        command(_cluster())
+    assert "CLUSTER=NAME" in refused.value.remedy
+    assert {line.split()[0] for line in said()} == {"version", "ps", "container"}
 
 
 # --- the pod network --------------------------------------------------------------------------------------------------
