@@ -25,6 +25,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 """Programs that show the report in a test; any of them does."""
 DISK_PEAK_BYTES = 25 * 2**30
 DISK_REST_BYTES = 8 * 2**30
+DISK_CLUSTER_BYTES = 5 * 2**30
+"""What the nodes of one cluster take: a copy of the images each, and etcd."""
 INOTIFY = {"fs/inotify/max_user_instances": 1024, "fs/inotify/max_user_watches": 524_288}
 
 _DAEMON_CONFIG = Path("/etc/docker/daemon.json")

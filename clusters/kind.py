@@ -157,6 +157,7 @@ class KindCluster:
         self._options.volumes.forget_node(self._store.volumes, name)
 
     def _create(self, image: str, config: str, made_from: str) -> None:
+        host.require_disk(host.DISK_CLUSTER_BYTES, why=f"the nodes of the cluster {self.name} have to be made")
         self._store.mount()
         self._options.volumes.forget_all(self._store.volumes)
         config_file = self._folder / "kind.yaml"

@@ -106,6 +106,18 @@ def test_a_cluster_is_taken_down_without_anything_that_would_have_to_be_built(
     assert "rm --force --volumes c-control-plane" in said()
 
 
+def test_no_node_is_made_where_the_disk_has_no_room_for_it(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _script(tmp_path / "bin" / "docker", f"echo $1 >>{tmp_path}/said")
+    monkeypatch.setattr(host, "_raise_inotify", lambda: None)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**30))
+    source = SimpleNamespace(node_image=lambda: "node:v1", versions=SimpleNamespace(kubernetes="v1.36.3"))
+    with pytest.raises(Problem, match=r"1\.0 GiB free at .*, 5 GiB wanted"):
+        _cluster(source).up()
+    assert set(said()) == {"version", "ps"}
+
+
 @pytest.mark.parametrize("command", [KindCluster.up, KindCluster.down])
 def test_a_cluster_of_that_name_which_somebody_else_made_is_never_touched(
     tmp_path: Path, said: Callable[[], list[str]], command: Callable[[KindCluster], None]
