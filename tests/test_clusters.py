@@ -325,6 +325,14 @@ def test_a_context_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         ExistingCluster(_nowhere(tmp_path), "other").up()
 
 
+@pytest.mark.parametrize("text", ["{a: [", "- a list"], ids=["no YAML", "YAML of another form"])
+def test_a_file_that_is_no_kubeconfig_is_refused_although_the_context_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(text)
+    with pytest.raises(Problem, match="no usable context any"):
+        ExistingCluster(file, "any").up()
+
+
 def test_the_machines_of_an_existing_cluster_are_not_touched(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="cannot stop the node n of"):
         ExistingCluster(_nowhere(tmp_path)).stop_node("n")
