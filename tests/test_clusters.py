@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -127,6 +128,22 @@ def test_a_cluster_of_that_name_which_somebody_else_made_is_never_touched(
         command(_cluster())
     assert "CLUSTER=NAME" in refused.value.remedy
     assert {line.split()[0] for line in said()} == {"version", "ps", "container"}
+
+
+def test_what_pods_wrote_as_root_is_named_to_a_user_who_cannot_remove_it(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder / "csi" / "nodes"))
+
+    cluster = _cluster()
+    cluster.store.mkdir(parents=True)
+    (tmp_path / "source").write_text(str(cluster.store))
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(Problem, match="cannot be removed by this user") as refused:
+        cluster.down()
+    assert f"sudo rm -rf {cluster.store}" in refused.value.remedy
+    assert "rm --force --volumes c-control-plane" in said()
 
 
 # --- the pod network --------------------------------------------------------------------------------------------------
