@@ -36,7 +36,7 @@ help: ## this list
 	@echo "             admission, cold start, memory, writes at rest; printed and written to runs/bench-controller.json"
 	@echo "make report  make the page of an earlier run again: make report RUN=runs/..."
 	@echo "make judge   judge an earlier run again, without a cluster: make judge RUN=runs/..."
-	@echo "make clean   remove everything that was built and cached"
+	@echo "make clean   remove every cluster of firedrill, everything that was built and cached, and runs/"
 	@echo
 	@echo "Options: CLUSTER=name ENGINE=reference KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 IMAGES=auto WORKERS=2 ARGS='any pytest options'"
 	@echo "Environment: IMAGES_MIRROR=registry.example/path has copies of released images (docs/images.md)"
@@ -84,8 +84,9 @@ lock: ## install the newest packages that pyproject.toml allows, and pin them
 	(echo "# Every package of the environment, pinned. Made by: make lock"; \
 		.venv/bin/pip freeze --exclude firedrill) >requirements.lock
 
-clean: down
-	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/firedrill" .venv runs
+clean: $(VENV)
+	@$(PYTHON) -m fixtures clean
+	rm -rf .venv runs
 
 $(VENV): requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -84,6 +84,8 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[s
         'case "$1 $2" in',
         "  ps*) echo c-control-plane ;;",
         f'  "container inspect") echo \'[{{"Mounts": [{mount}]}}]\' ;;',
+        "  volume*) echo no such volume >&2; exit 1 ;;",
+        '  "image ls") printf "firedrill/node:v1\\t2026-01-01 00:00:00 +0000 UTC\\n" ;;',
         "esac",
     ]
     _script(tmp_path / "bin" / "docker", "\n".join(answers))
@@ -144,6 +146,24 @@ def test_what_pods_wrote_as_root_is_named_to_a_user_who_cannot_remove_it(
         cluster.down()
     assert f"sudo rm -rf {cluster.store}" in refused.value.remedy
     assert "rm --force --volumes c-control-plane" in said()
+
+
+def test_cleaning_takes_every_cluster_down_before_anything_of_the_cache_goes(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_text(str(_cluster().store))
+    built = [
+        paths.cluster_state("c") / "kubeconfig",
+        paths.cache() / "go-built" / "x",
+        paths.cache() / "go" / "mod" / "y",
+    ]
+    for file in built:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    monkeypatch.setattr(sys, "argv", ["fixtures", "clean"])
+    assert fixtures.__main__.main() == 0
+    assert said().index("rm --force --volumes c-control-plane") < said().index("image rm firedrill/node:v1")
+    assert not paths.cache().exists()
 
 
 # --- the pod network --------------------------------------------------------------------------------------------------

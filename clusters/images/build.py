@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from clusters import docker, host, paths
+from clusters.command import run
 from clusters.images import assemble, gomodule, nodeimage, older, rootfs
 from clusters.images.recipes import BASE_REFERENCE, Artefact, Image, Recipes
 from clusters.progress import Progress
@@ -82,6 +84,18 @@ def forget_older(references: Sequence[str], artefacts: Sequence[Artefact]) -> No
             if references:
                 older.forget_images(*references)
             older.forget_folders(*folders)
+
+
+def forget_everything() -> None:
+    """Remove everything that was built here: images that no container uses, and the whole cache."""
+    with one_at_a_time():
+        if docker.answers():
+            for name in docker.ours():
+                docker.remove_image(name)
+            docker.remove_nameless()
+        if gomodule.go_caches().exists():
+            run(["chmod", "-R", "u+w", gomodule.go_caches()], what="making Go's caches removable")  # as Go leaves them
+        shutil.rmtree(paths.cache())
 
 
 def _missing_of(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> list[Step]:
