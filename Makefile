@@ -71,11 +71,10 @@ bench: $(VENV)
 bench-controller: $(VENV)
 	@$(PYTHON) -m fixtures.costs $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC)) $(ARGS)
 
-report: $(VENV)
-	@$(PYTHON) -m fixtures.page $(RUN)
-
-judge: $(VENV)
-	@$(PYTHON) -m fixtures.oracle $(RUN)
+report judge: $(VENV)
+	@test -n "$(RUN)" || \
+		{ echo "firedrill: no run is named; make $@ RUN=runs/..., as the last lines of make e2e show it"; exit 2; }
+	@$(PYTHON) -m fixtures.$(if $(filter report,$@),page,oracle) $(RUN)
 
 lock: ## install the newest packages that pyproject.toml allows, and pin them
 	rm -rf .venv

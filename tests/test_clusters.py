@@ -308,6 +308,16 @@ def test_a_virtual_environment_that_was_cut_short_is_made_again_and_the_interpre
     assert interpreter.stat().st_mtime == 0
 
 
+@pytest.mark.parametrize("command", ["report", "judge"])
+def test_a_command_about_a_run_says_how_to_name_it(tmp_path: Path, command: str) -> None:
+    shutil.copy(paths.REPOSITORY / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "complete").touch()
+    done = subprocess.run(["make", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, f"make {command} RUN=runs/" in done.stdout) == (2, True)
+
+
 def _script(file: Path, text: str) -> Path:
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"#!/bin/sh\n{text}\n")
