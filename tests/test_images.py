@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from clusters import docker, host, paths, promtool, versions
 from clusters.command import CommandFailed
-from clusters.images import build, digest, gomodule, nodeimage, release, rootfs
+from clusters.images import assemble, build, digest, gomodule, nodeimage, release, rootfs
 from clusters.images.gomodule import GoModule
 from clusters.images.mirror import Mirror
 from clusters.images.recipes import Image, recipes, snapshotter_module
@@ -129,6 +130,29 @@ def test_a_root_file_system_whose_making_is_killed_leaves_nothing_mounted(
         rootfs.build("trixie")
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
     assert not (tmp_path / "firedrill" / "rootfs").exists()
+
+
+def test_the_container_of_a_killed_build_goes_although_another_image_is_built_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoFurtherError(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise NoFurtherError
+
+    fake = tmp_path / "docker"
+    fake.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/said\ncase "$*" in ps*^firedrill-preload-) echo 0123 ;; esac\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(gomodule, "toolchain", lambda: "go version go1.26")
+    monkeypatch.setattr(nodeimage, "_compare_with_kubeadm", lambda _: None)
+    monkeypatch.setattr(assemble, "context", lambda *_: contextlib.nullcontext(tmp_path))
+    monkeypatch.setattr(docker, "build", lambda *_, **__: None)
+    monkeypatch.setattr(nodeimage, "_preload", stop)
+    with pytest.raises(NoFurtherError):
+        nodeimage.build(DEFAULT, recipes(DEFAULT))
+    assert "rm --force 0123" in (tmp_path / "said").read_text()
 
 
 @pytest.mark.parametrize("source", [SourceBuilt, Released])
