@@ -140,7 +140,14 @@ def _configure_daemon() -> None:
     _RUNTIME.parent.mkdir(parents=True, exist_ok=True)
     _RUNTIME.write_text(text)
     _RUNTIME.chmod(0o755)
-    config = json.loads(_DAEMON_CONFIG.read_text()) if _DAEMON_CONFIG.exists() else {}
+    try:
+        config = json.loads(_DAEMON_CONFIG.read_text()) if _DAEMON_CONFIG.exists() else {}
+    except ValueError as wrong:
+        raise Problem(
+            f"{_DAEMON_CONFIG} is no JSON, and Docker needs a runtime added there",
+            why=str(wrong),
+            remedy="correct the file, or move it away",
+        ) from None
     config.setdefault("runtimes", {})["firedrill"] = {"path": str(_RUNTIME)}
     config["default-runtime"] = "firedrill"
     _DAEMON_CONFIG.parent.mkdir(parents=True, exist_ok=True)

@@ -269,6 +269,23 @@ def test_packages_are_installed_after_an_installation_that_was_cut_short_is_comp
     assert (tmp_path / "asked").read_text().splitlines() == [*completed, "apt-get update", "apt-get install"]
 
 
+def test_a_configuration_of_docker_that_cannot_be_read_is_named_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "daemon.json"
+    config.write_text('{"debug": true,}')
+    monkeypatch.setattr(host, "_DAEMON_CONFIG", config)
+    monkeypatch.setattr(host, "_RUNTIME", tmp_path / "runc")
+    monkeypatch.setattr(host, "missing_capabilities", lambda: ["CAP_SYS_RESOURCE"])
+    monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
+    monkeypatch.setattr(shutil, "which", lambda program: program)
+    monkeypatch.setattr(host, "is_debian", lambda: True)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(Problem, match=r"daemon\.json is no JSON"):
+        host.prepare()
+    assert config.read_text() == '{"debug": true,}'
+
+
 def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
