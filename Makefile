@@ -9,6 +9,8 @@ VOLSYNC ?=
 RUN ?=
 
 PYTHON := .venv/bin/python
+# Made last: an installation that was cut short is begun again. The interpreter itself is a link to the machine's own.
+VENV := .venv/complete
 IMAGES ?= auto
 VERSIONS := --images $(IMAGES) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC))
 PYTEST := $(PYTHON) -m pytest
@@ -34,16 +36,16 @@ help: ## this list
 	@echo "             admission, cold start, memory, writes at rest; printed and written to runs/bench-controller.json"
 	@echo "make report  make the page of an earlier run again: make report RUN=runs/..."
 	@echo "make judge   judge an earlier run again, without a cluster: make judge RUN=runs/..."
-	@echo "make clean   remove everything that was built and cached"
+	@echo "make clean   remove every cluster of firedrill, everything that was built and cached, and runs/"
 	@echo
 	@echo "Options: CLUSTER=name ENGINE=reference KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 IMAGES=auto WORKERS=2 ARGS='any pytest options'"
 	@echo "Environment: IMAGES_MIRROR=registry.example/path has copies of released images (docs/images.md)"
 	@echo "pytest options of firedrill: $(PYTEST) --help, section firedrill"
 
-e2e: $(PYTHON) ## the main job
+e2e: $(VENV) ## the main job
 	$(DRILLS) e2e --engine $(ENGINE) --cluster $(CLUSTER) $(ARGS)
 
-test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwards
+test: $(VENV) ## everything, on a cluster of its own, which is removed afterwards
 	$(PYTHON) -m fixtures prepare $(VERSIONS)
 	$(MAKE) --no-print-directory check
 	$(PYTEST) tests/hostpath tests/registry $(ARGS)
@@ -52,28 +54,27 @@ test: $(PYTHON) ## everything, on a cluster of its own, which is removed afterwa
 	$(UNIT) -m built
 	$(PYTHON) -m fixtures down --cluster $(CLUSTER)-test
 
-check: $(PYTHON)
+check: $(VENV)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(UNIT) -m "not built"
 
 # What an engine needs is brought up where somebody typed ENGINE=, and left alone otherwise.
-up down status: $(PYTHON)
+up down status: $(VENV)
 	@$(PYTHON) -m fixtures $@ --cluster $(CLUSTER) $(VERSIONS) \
 		$(if $(filter command,$(firstword $(origin ENGINE))),--engine $(ENGINE))
 
-bench: $(PYTHON)
+bench: $(VENV)
 	@$(PYTHON) -m fixtures.bench --cluster $(CLUSTER) $(VERSIONS)
 
-bench-controller: $(PYTHON)
+bench-controller: $(VENV)
 	@$(PYTHON) -m fixtures.costs $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(VOLSYNC),--volsync $(VOLSYNC)) $(ARGS)
 
-report: $(PYTHON)
-	@$(PYTHON) -m fixtures.page $(RUN)
-
-judge: $(PYTHON)
-	@$(PYTHON) -m fixtures.oracle $(RUN)
+report judge: $(VENV)
+	@test -n "$(RUN)" || \
+		{ echo "firedrill: no run is named; make $@ RUN=runs/..., as the last lines of make e2e show it"; exit 2; }
+	@$(PYTHON) -m fixtures.$(if $(filter report,$@),page,oracle) $(RUN)
 
 lock: ## install the newest packages that pyproject.toml allows, and pin them
 	rm -rf .venv
@@ -82,14 +83,16 @@ lock: ## install the newest packages that pyproject.toml allows, and pin them
 	(echo "# Every package of the environment, pinned. Made by: make lock"; \
 		.venv/bin/pip freeze --exclude firedrill) >requirements.lock
 
-clean: down
-	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/firedrill" .venv runs
+clean: $(VENV)
+	@$(PYTHON) -m fixtures clean
+	rm -rf .venv runs
 
-$(PYTHON): requirements.lock
+$(VENV): requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "firedrill needs Python 3.11 or newer; python3 is $$(python3 --version). Put a newer one first on PATH."; exit 2; }
 	@echo "firedrill: making a virtual environment in .venv"
 	@python3 -m venv .venv || \
 		{ echo "firedrill: python3 cannot make one; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 2; }
-	@.venv/bin/pip install --quiet --no-deps --requirement requirements.lock
+	@.venv/bin/pip install --quiet --no-deps --requirement requirements.lock || \
+		{ echo "firedrill: the packages of requirements.lock could not be installed, pip says why above; then: make $(MAKECMDGOALS)"; exit 2; }
 	@touch $@

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import urllib3
+import yaml
 from kubernetes import client, config
 
 from clusters.cluster import Health, Node
@@ -28,7 +29,8 @@ class Api:
         load: Any = config.load_kube_config
         try:
             load(str(kubeconfig), context=context, client_configuration=configuration, persist_config=False)
-        except (config.ConfigException, OSError) as wrong:
+        except (config.ConfigException, yaml.YAMLError, OSError, TypeError, ValueError) as wrong:
+            # The last two, where the client takes for granted what a file of another form does not have.
             raise Problem(
                 f"the kubeconfig {kubeconfig} has no usable context {context}",
                 why=str(wrong),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from clusters.command import CommandFailed, run, run_logged
+from clusters.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +26,10 @@ def refusal() -> str:
     """Why Docker does not answer, in its own words; empty if it does."""
     try:
         run(["docker", "version", "--format", "{{.Server.Version}}"], what="docker version", timeout_s=30)
-    except CommandFailed as failed:
-        return failed.why
-    except Exception as missing:  # noqa: BLE001 - whatever it is, it is the reason
-        return str(missing)
+    except Problem as problem:
+        return problem.why
+    except OSError as wrong:  # a program of that name that cannot be started
+        return str(wrong)
     return ""
 
 

@@ -25,9 +25,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 """Programs that show the report in a test; any of them does."""
 DISK_PEAK_BYTES = 25 * 2**30
 DISK_REST_BYTES = 8 * 2**30
+DISK_CLUSTER_BYTES = 5 * 2**30
+"""What the nodes of one cluster take: a copy of the images each, and etcd."""
 INOTIFY = {"fs/inotify/max_user_instances": 1024, "fs/inotify/max_user_watches": 524_288}
 
 _DAEMON_CONFIG = Path("/etc/docker/daemon.json")
+_DPKG_JOURNAL = Path("/var/lib/dpkg/updates")
 _RUNTIME = Path("/usr/local/lib/firedrill/runc")
 _DAEMON_DEADLINE_S = 60
 _DAEMON_STARTS_S = 2
@@ -102,17 +105,29 @@ def _start_docker(why_not: str) -> None:
 
 
 def install(packages: tuple[str, ...]) -> None:
-    """Install Debian packages, saying so. Root only."""
+    """Install Debian packages, saying so. Root only. Completes first what an installation that was cut short left."""
     say(f"installing the Debian packages {' '.join(packages)}")
-    log = paths.cache() / "logs" / "apt.log"
+    if _DPKG_JOURNAL.is_dir() and any(_DPKG_JOURNAL.iterdir()):  # apt-get refuses to do anything until then
+        _apt("dpkg", "--configure", "-a")
+    update_package_lists()
+    # A machine that has just been started often updates itself at first, and holds the lock for minutes.
+    patient = ["-o", "DPkg::Lock::Timeout=300"]
+    _apt("apt-get", "install", *patient, "-y", "-q", "--no-install-recommends", *packages)
+
+
+def update_package_lists() -> None:
+    """Ask the package servers what they have now. Root only."""
+    _apt("apt-get", "update", "-q")
+
+
+def apt_log() -> Path:
+    """Where what the package tools say is kept."""
+    return paths.cache() / "logs" / "apt.log"
+
+
+def _apt(*command: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run_logged(["apt-get", "update", "-q"], what="apt-get update", log=log, environment=environment)
-    run_logged(
-        ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages],
-        what=f"apt-get install {' '.join(packages)}",
-        log=log,
-        environment=environment,
-    )
+    run_logged(command, what=" ".join(command), log=apt_log(), environment=environment)
 
 
 def _configure_daemon() -> None:
@@ -125,7 +140,14 @@ def _configure_daemon() -> None:
     _RUNTIME.parent.mkdir(parents=True, exist_ok=True)
     _RUNTIME.write_text(text)
     _RUNTIME.chmod(0o755)
-    config = json.loads(_DAEMON_CONFIG.read_text()) if _DAEMON_CONFIG.exists() else {}
+    try:
+        config = json.loads(_DAEMON_CONFIG.read_text()) if _DAEMON_CONFIG.exists() else {}
+    except ValueError as wrong:
+        raise Problem(
+            f"{_DAEMON_CONFIG} is no JSON, and Docker needs a runtime added there",
+            why=str(wrong),
+            remedy="correct the file, or move it away",
+        ) from None
     config.setdefault("runtimes", {})["firedrill"] = {"path": str(_RUNTIME)}
     config["default-runtime"] = "firedrill"
     _DAEMON_CONFIG.parent.mkdir(parents=True, exist_ok=True)

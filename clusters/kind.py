@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from clusters.images.source import ImageSource
 
+# It becomes a folder of the cache, and with "-control-plane" behind it the name of a host, which has 63 characters.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,47}[a-z0-9])?")
 _KIND_LABEL = "io.x-k8s.kind.cluster"
 _READY_DEADLINE_S = 120
 _SETTLE_DEADLINE_S = 30
@@ -52,7 +55,7 @@ class KindCluster:
     """One kind cluster, known to this machine by the folder of its state."""
 
     def __init__(self, options: KindOptions) -> None:
-        self.name = options.name
+        self.name = _checked(options.name)
         self._options = options
         self._folder = paths.cluster_state(self.name)
         self._store = Store(self._folder)
@@ -121,7 +124,14 @@ class KindCluster:
 
     def load_image(self, reference: str) -> None:
         """Load an image of this machine's Docker into every node."""
-        self._pytest_kind(self._options.images.node_image()).load_image(reference)
+        try:
+            self._pytest_kind("").load_image(reference)
+        except subprocess.CalledProcessError as failed:
+            raise Problem(
+                f"kind could not load the image {reference} into the nodes of {self.name}",
+                why=f"it ended with exit code {failed.returncode}; its own words are above",
+                remedy="is Docker's disk full? `docker system df`",
+            ) from None
 
     def stop_node(self, name: str) -> None:
         """Power cut: SIGKILL for everything in the node."""
@@ -147,6 +157,7 @@ class KindCluster:
         self._options.volumes.forget_node(self._store.volumes, name)
 
     def _create(self, image: str, config: str, made_from: str) -> None:
+        host.require_disk(host.DISK_CLUSTER_BYTES, why=f"the nodes of the cluster {self.name} have to be made")
         self._store.mount()
         self._options.volumes.forget_all(self._store.volumes)
         config_file = self._folder / "kind.yaml"
@@ -166,8 +177,9 @@ class KindCluster:
         (self._folder / "made-from.json").write_text(json.dumps({"key": made_from, "containers": self._ids()}))
 
     def _delete(self) -> None:
-        if self._containers():
-            self._pytest_kind("").delete()
+        # As kind does it, but without kind: whoever takes a cluster down may have no Go any more to build it with.
+        if containers := self._containers():
+            run(["docker", "rm", "--force", "--volumes", *containers], what=f"removing the nodes of {self.name}")
         (self._folder / "made-from.json").unlink(missing_ok=True)
         if self._store.is_ready():
             self._options.volumes.forget_all(self._store.volumes)
@@ -253,5 +265,14 @@ class KindCluster:
             kubeconfig=self.kubeconfig,
             image=image,
             kind=self._options.images.binary("kind"),
-            kubectl=self._options.images.binary("kubectl"),
         )
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise Problem(
+            f"{name!r} cannot be the name of a cluster",
+            why="a name is 1 to 49 lower-case letters, digits, dots and hyphens, with a letter or digit at either end",
+            remedy="choose another name: make e2e CLUSTER=NAME",
+        )
+    return name

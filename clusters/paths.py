@@ -16,3 +16,9 @@ def cache() -> Path:
 def cluster_state(name: str) -> Path:
     """What belongs to one cluster on this machine: kubeconfig, kind's configuration, the store of volumes, locks."""
     return cache() / "clusters" / name
+
+
+def clusters() -> list[str]:
+    """The names of all clusters that this machine keeps something of, locks aside."""
+    files = cluster_state("").glob("*/*")
+    return sorted({file.parent.name for file in files if file.suffix != ".lock"})

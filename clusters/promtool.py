@@ -30,11 +30,10 @@ def provide() -> None:
     if find() is not None or os.geteuid() != 0 or not host.is_debian():
         return
     host.say(f"unpacking {_NAME} from Debian's package")
-    log = paths.cache() / "logs" / "apt.log"
-    run_logged(["apt-get", "update", "-q"], what="apt-get update", log=log)
+    host.update_package_lists()
     for package in _PACKAGES:
         try:
-            _unpack(package, log)
+            _unpack(package, host.apt_log())
         except CommandFailed:
             if package == _PACKAGES[-1]:
                 raise

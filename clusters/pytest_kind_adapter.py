@@ -1,6 +1,7 @@
-"""pytest-kind, which creates, loads and deletes kind clusters. It is under the GPL: nothing else imports it.
+"""pytest-kind, which creates kind clusters and loads images into them. It is under the GPL: nothing else imports it.
 
-It is given our own kind and kubectl, so that it downloads nothing (it would fetch kind v0.17, without a checksum).
+It is given our own kind, so that it downloads nothing (it would fetch kind v0.17, without a checksum). Its kubectl,
+which it would fetch too, is never asked for.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 class PytestKind:
     """One kind cluster by name. `folder` is where pytest-kind may leave its files."""
 
-    def __init__(self, name: str, *, folder: Path, kubeconfig: Path, image: str, kind: Path, kubectl: Path) -> None:
+    def __init__(self, name: str, *, folder: Path, kubeconfig: Path, image: str, kind: Path) -> None:
         self._folder = folder
         with _working_in(folder):  # its constructor makes .pytest-kind/ in the working directory
-            self._cluster = KindCluster(name, kubeconfig=kubeconfig, image=image, kind_path=kind, kubectl_path=kubectl)
+            self._cluster = KindCluster(name, kubeconfig=kubeconfig, image=image, kind_path=kind)
 
     def create(self, config: Path) -> None:
         """Create the cluster from a kind configuration file. Raises subprocess.CalledProcessError."""
@@ -32,10 +33,6 @@ class PytestKind:
     def load_image(self, reference: str) -> None:
         """Load an image of this machine's Docker into every node. Raises subprocess.CalledProcessError."""
         self._cluster.load_docker_image(reference)
-
-    def delete(self) -> None:
-        """Delete the cluster; one that does not exist is no error. Raises subprocess.CalledProcessError."""
-        self._cluster.delete()
 
 
 @contextmanager

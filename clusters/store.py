@@ -14,6 +14,7 @@ from pathlib import Path
 
 from clusters import host
 from clusters.command import run
+from clusters.problem import Problem
 
 SIZE_BYTES = 64 * 2**30
 """Apparent size of the image. It is sparse: it takes what is written."""
@@ -50,11 +51,19 @@ class Store:
         return self.volumes.is_dir() and (self.is_mounted() or not self._image.exists())
 
     def remove(self) -> None:
-        """Unmount and delete everything, the share too."""
+        """Unmount and delete everything, the share too. Raises `Problem` where this user may not."""
         if self.is_mounted():
             run(["umount", self.path], what=f"unmounting {self.path}")
         self._image.unlink(missing_ok=True)
-        shutil.rmtree(self.path, ignore_errors=True)
+        try:
+            if self.path.exists():
+                shutil.rmtree(self.path)
+        except PermissionError as refused:
+            raise Problem(
+                f"{self.path} cannot be removed by this user",
+                why=f"pods wrote there as root ({refused.strerror}: {refused.filename})",
+                remedy=f"sudo rm -rf {self.path}; then make down once more",
+            ) from None
 
     @staticmethod
     def _can_mount() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -12,19 +13,25 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+import fixtures.__main__
 from clusters import docker, host, kindconfig, paths
 from clusters.api import Api
 from clusters.command import CommandFailed, run, run_logged
 from clusters.existing import ExistingCluster
 from clusters.images.podnet import podnet
+from clusters.kind import KindCluster, KindOptions
 from clusters.lock import ClusterLock
 from clusters.problem import Problem
 from clusters.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WRAPPER = Path(host.__file__).with_name("runc-wrapper.sh")
 
@@ -53,6 +60,110 @@ def _config(kubernetes: str) -> dict[str, Any]:
     text = kindconfig.render(name="c", kubernetes=kubernetes, store=Path("/x"), workers=2)
     config: dict[str, Any] = yaml.safe_load(text)
     return config
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "My_Cluster", "-x", "a" * 50])
+def test_a_name_that_cannot_be_a_clusters_is_refused_before_anything_is_done(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fixtures", "down", f"--cluster={name}"])
+    monkeypatch.setattr(fixtures.__main__, "down", lambda _: pytest.fail("it was begun"))
+    assert fixtures.__main__.main() == Problem.EXIT_CODE
+    assert f"{name!r} cannot be the name of a cluster" in capsys.readouterr().err
+
+
+# --- a kind cluster, on a Docker that is played -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """What was said to a Docker that has one node, whose shared folder is named in `tmp_path`/source."""
+    mount = f'{{"Destination": "{kindconfig.NODE_STORE}", "Source": "\'$(cat {tmp_path}/source)\'"}}'
+    answers = [
+        f'echo "$*" >>{tmp_path}/said',
+        'case "$1 $2" in',
+        "  ps*) echo c-control-plane ;;",
+        f'  "container inspect") echo \'[{{"Mounts": [{mount}]}}]\' ;;',
+        "  volume*) echo no such volume >&2; exit 1 ;;",
+        '  "image ls") printf "firedrill/node:v1\\t2026-01-01 00:00:00 +0000 UTC\\n" ;;',
+        "esac",
+    ]
+    _script(tmp_path / "bin" / "docker", "\n".join(answers))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return lambda: (tmp_path / "said").read_text().splitlines()
+
+
+def _cluster(images: object = None) -> KindCluster:
+    forgetful: Any = SimpleNamespace(forget_all=lambda _: None)
+    told: Any = images
+    return KindCluster(KindOptions("c", told, 2, forgetful))
+
+
+def test_a_cluster_is_taken_down_without_anything_that_would_have_to_be_built(
+    tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
+    cluster = _cluster()
+    (tmp_path / "source").write_text(str(cluster.store))
+    cluster.down()
+    assert "rm --force --volumes c-control-plane" in said()
+
+
+def test_no_node_is_made_where_the_disk_has_no_room_for_it(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _script(tmp_path / "bin" / "docker", f"echo $1 >>{tmp_path}/said")
+    monkeypatch.setattr(host, "_raise_inotify", lambda: None)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**30))
+    source = SimpleNamespace(node_image=lambda: "node:v1", versions=SimpleNamespace(kubernetes="v1.36.3"))
+    with pytest.raises(Problem, match=r"1\.0 GiB free at .*, 5 GiB wanted"):
+        _cluster(source).up()
+    assert set(said()) == {"version", "ps"}
+
+
+@pytest.mark.parametrize("command", [KindCluster.up, KindCluster.down])
+def test_a_cluster_of_that_name_which_somebody_else_made_is_never_touched(
+    tmp_path: Path, said: Callable[[], list[str]], command: Callable[[KindCluster], None]
+) -> None:
+    (tmp_path / "source").write_text("/theirs")
+    with pytest.raises(Problem, match="a kind cluster named c that firedrill did not make") as refused:
+        command(_cluster())
+    assert "CLUSTER=NAME" in refused.value.remedy
+    assert {line.split()[0] for line in said()} == {"version", "ps", "container"}
+
+
+def test_what_pods_wrote_as_root_is_named_to_a_user_who_cannot_remove_it(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder / "csi" / "nodes"))
+
+    cluster = _cluster()
+    cluster.store.mkdir(parents=True)
+    (tmp_path / "source").write_text(str(cluster.store))
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(Problem, match="cannot be removed by this user") as refused:
+        cluster.down()
+    assert f"sudo rm -rf {cluster.store}" in refused.value.remedy
+    assert "rm --force --volumes c-control-plane" in said()
+
+
+def test_cleaning_takes_every_cluster_down_before_anything_of_the_cache_goes(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_text(str(_cluster().store))
+    built = [
+        paths.cluster_state("c") / "kubeconfig",
+        paths.cache() / "go-built" / "x",
+        paths.cache() / "go" / "mod" / "y",
+    ]
+    for file in built:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    monkeypatch.setattr(sys, "argv", ["fixtures", "clean"])
+    assert fixtures.__main__.main() == 0
+    assert said().index("rm --force --volumes c-control-plane") < said().index("image rm firedrill/node:v1")
+    assert not paths.cache().exists()
 
 
 # --- the pod network --------------------------------------------------------------------------------------------------
@@ -140,12 +251,95 @@ def test_a_browser_for_the_tests_is_installed_once_and_only_where_it_is_a_packag
         assert installed == expected, system
 
 
+@pytest.mark.parametrize("cut_short", [True, False], ids=["cut short before", "whole before"])
+def test_packages_are_installed_after_an_installation_that_was_cut_short_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, cut_short: bool
+) -> None:
+    journal = tmp_path / "updates"
+    journal.mkdir()
+    if cut_short:
+        (journal / "0001").touch()
+    for program in ("dpkg", "apt-get"):
+        _script(tmp_path / "bin" / program, f'echo "{program} $1" >>{tmp_path}/asked')
+    monkeypatch.setattr(host, "_DPKG_JOURNAL", journal)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    host.install(("jq",))
+    completed = ["dpkg --configure"] if cut_short else []
+    assert (tmp_path / "asked").read_text().splitlines() == [*completed, "apt-get update", "apt-get install"]
+
+
+def test_a_configuration_of_docker_that_cannot_be_read_is_named_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "daemon.json"
+    config.write_text('{"debug": true,}')
+    monkeypatch.setattr(host, "_DAEMON_CONFIG", config)
+    monkeypatch.setattr(host, "_RUNTIME", tmp_path / "runc")
+    monkeypatch.setattr(host, "missing_capabilities", lambda: ["CAP_SYS_RESOURCE"])
+    monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
+    monkeypatch.setattr(shutil, "which", lambda program: program)
+    monkeypatch.setattr(host, "is_debian", lambda: True)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(Problem, match=r"daemon\.json is no JSON"):
+        host.prepare()
+    assert config.read_text() == '{"debug": true,}'
+
+
 def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Problem) as refused:
         host.prepare()
     assert "apt-get install docker.io" in refused.value.remedy
+
+
+def test_a_machine_without_docker_gets_one_message_with_one_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Problem) as refused:
+        host.prepare()
+    assert refused.value.why == "there is no program docker"
+    assert str(refused.value).count("do:") == 1
+
+
+def test_a_virtual_environment_that_was_cut_short_is_made_again_and_the_interpreter_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(paths.REPOSITORY / name, tmp_path)
+    interpreter = _script(tmp_path / "interpreter", 'echo "ran: $*"')
+    os.utime(interpreter, (0, 0))
+    pip = _script(tmp_path / "pip", "exit 1")
+    make_venv = f"mkdir -p .venv/bin; ln -sf {interpreter} .venv/bin/python; ln -sf {pip} .venv/bin/pip"
+    _script(tmp_path / "bin" / "python3", f'case "$*" in "-m venv .venv") {make_venv} ;; esac')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    cut_short = subprocess.run(["make", "status"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "could not be installed" in cut_short.stdout
+    assert "ran:" not in cut_short.stdout
+    _script(pip, "exit 0")
+    assert "ran: -m fixtures status" in subprocess.check_output(["make", "status"], cwd=tmp_path, text=True)
+    assert "making" not in subprocess.check_output(["make", "status"], cwd=tmp_path, text=True)
+    assert interpreter.stat().st_mtime == 0
+
+
+@pytest.mark.parametrize("command", ["report", "judge"])
+def test_a_command_about_a_run_says_how_to_name_it(tmp_path: Path, command: str) -> None:
+    shutil.copy(paths.REPOSITORY / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "complete").touch()
+    done = subprocess.run(["make", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, f"make {command} RUN=runs/" in done.stdout) == (2, True)
+
+
+def _script(file: Path, text: str) -> Path:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return file
 
 
 # --- an existing cluster ----------------------------------------------------------------------------------------------
@@ -193,6 +387,14 @@ def _hang_up(server: socket.socket, asked: list[bytes]) -> None:
 def test_a_context_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="no usable context other"):
         ExistingCluster(_nowhere(tmp_path), "other").up()
+
+
+@pytest.mark.parametrize("text", ["{a: [", "- a list"], ids=["no YAML", "YAML of another form"])
+def test_a_file_that_is_no_kubeconfig_is_refused_although_the_context_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(text)
+    with pytest.raises(Problem, match="no usable context any"):
+        ExistingCluster(file, "any").up()
 
 
 def test_the_machines_of_an_existing_cluster_are_not_touched(tmp_path: Path) -> None:
@@ -286,3 +488,18 @@ def test_a_second_run_waits_for_the_first_and_says_so_and_one_on_another_cluster
         # Comes while the first one holds the cluster, however long the second takes to start.
         assert "another run uses the cluster c; waiting for it to let go" in second.stdout.readline()
     assert second.communicate(timeout=60)[0] == "mine\n"
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_cluster_is_not_changed_between_two_drills_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = threading.Event()
+    it: Any = SimpleNamespace(cluster=SimpleNamespace(name="c", kubeconfig="k"), up=done.set, down=done.set)
+    other = threading.Thread(target=getattr(fixtures.__main__, command), args=(it,))
+    with ClusterLock("c").run():
+        other.start()
+        assert not done.wait(0.5)
+    other.join(10)
+    assert done.is_set()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import math
 import re
+import signal
+import sys
 import tarfile
 from collections import Counter
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clusters.problem import Problem
+from fixtures.costs import __main__ as command
 from fixtures.costs import growth, measuring, metrics, names, progress
 from fixtures.costs.__main__ import rows
 from fixtures.costs.counters import Counters, Spent
@@ -45,6 +48,20 @@ def histogram(text: str = SCRAPE, name: str = "ours") -> Histogram:
 
 def lies(found: Quantile | None, value: float, above: float, up_to: float) -> bool:
     return found is not None and math.isclose(found.value, value) and (found.above, found.up_to) == (above, up_to)
+
+
+def test_who_interrupts_the_measuring_is_told_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["costs"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(command, "measure", interrupted)
+    assert command.main() == 130
+    assert "the sizes that were measured are kept" in capsys.readouterr().err
 
 
 def test_a_quantile_is_interpolated_between_the_bounds_of_its_bucket() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,18 +11,19 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from clusters import docker, host, promtool, versions
-from clusters.images import digest, gomodule, nodeimage, release
+from clusters import docker, host, paths, promtool, versions
+from clusters.command import CommandFailed
+from clusters.images import assemble, build, digest, gomodule, nodeimage, release, rootfs
 from clusters.images.gomodule import GoModule
 from clusters.images.mirror import Mirror
-from clusters.images.recipes import recipes, snapshotter_module
+from clusters.images.recipes import Image, recipes, snapshotter_module
 from clusters.images.release import Released
 from clusters.images.source import Automatic, SourceBuilt
 from clusters.problem import Problem
 from fixtures.__main__ import prepare
 
 if TYPE_CHECKING:
-    from clusters.images.recipes import Artefact, Image
+    from clusters.images.recipes import Artefact
     from fixtures.stack import Stack
 
 DEFAULT = versions.choose()
@@ -111,6 +114,67 @@ def test_preparing_builds_the_node_image_and_the_controllers(monkeypatch: pytest
     monkeypatch.setattr(promtool, "provide", lambda: had.append("promtool"))
     assert prepare(cast("Stack", SimpleNamespace(images=Images()))) == 0
     assert had == ["Docker", "tools", "a browser", "promtool", "a node image", "docker.io/firedrill/controller"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes root file systems")
+def test_a_root_file_system_whose_making_is_killed_leaves_nothing_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "debootstrap"
+    mounts = 'mkdir -p "$4/proc" && mount -t tmpfs none "$4/proc" && touch "$4/proc/1"'
+    fake.write_text(f"#!/bin/sh\n{mounts} && kill -9 $$\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/sbin:/usr/bin:/sbin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(CommandFailed, match="exit code -9"):
+        rootfs.build("trixie")
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+    assert not (tmp_path / "firedrill" / "rootfs").exists()
+
+
+def test_the_container_of_a_killed_build_goes_although_another_image_is_built_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoFurtherError(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise NoFurtherError
+
+    fake = tmp_path / "docker"
+    fake.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/said\ncase "$*" in ps*^firedrill-preload-) echo 0123 ;; esac\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(gomodule, "toolchain", lambda: "go version go1.26")
+    monkeypatch.setattr(nodeimage, "_compare_with_kubeadm", lambda _: None)
+    monkeypatch.setattr(assemble, "context", lambda *_: contextlib.nullcontext(tmp_path))
+    monkeypatch.setattr(docker, "build", lambda *_, **__: None)
+    monkeypatch.setattr(nodeimage, "_preload", stop)
+    with pytest.raises(NoFurtherError):
+        nodeimage.build(DEFAULT, recipes(DEFAULT))
+    assert "rm --force 0123" in (tmp_path / "said").read_text()
+
+
+@pytest.mark.parametrize("source", [SourceBuilt, Released])
+def test_whoever_has_everything_already_waits_for_no_build_and_removes_nothing_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: type[SourceBuilt | Released]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(GoModule, "is_built", lambda _: True)
+    image = Image("docker.io/firedrill/x:v1", (), ("FROM scratch",))
+    # An image that is as it has to be carries the key that it is asked for.
+    monkeypatch.setattr(Image, "key", lambda *_: "right")
+    monkeypatch.setattr(docker, "keys", lambda *names: dict.fromkeys(names, "right"))
+    monkeypatch.setattr(rootfs, "base_key", lambda _: "right")
+    monkeypatch.setattr(rootfs, "node_key", lambda _: "right")
+    monkeypatch.setattr(Released, "_absent", lambda _: [])
+    monkeypatch.setattr(docker, "ours", lambda: pytest.fail("looked for what is older"))
+    monkeypatch.setattr(host, "say", pytest.fail)
+    it = source(DEFAULT, extra_images=(image,))
+    with build.one_at_a_time():
+        assert it.node_image()
+        assert it.files("kind").parent == paths.cache() / "go-built"
+        it.ensure(image, ())
 
 
 # --- released images --------------------------------------------------------------------------------------------------

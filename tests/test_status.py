@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import fixtures.__main__
+from clusters.problem import Problem
 from fixtures.__main__ import status
 from fixtures.components import controller
+from fixtures.kube.errors import UnreachableError
 from fixtures.kube.kinds import DEPLOYMENT
 
 if TYPE_CHECKING:
@@ -82,3 +86,15 @@ def test_a_component_that_is_not_ready_is_a_lack_whatever_the_controller_does(
 ) -> None:
     assert status(stack({}, {"volsync": "volsync has 0 of 1 pods ready"})) == 1
     assert "volsync     volsync has 0 of 1" in capsys.readouterr().out
+
+
+def test_an_api_server_that_stops_answering_meanwhile_is_one_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Stack) -> int:
+        raise UnreachableError("get", "deployments", 0, "no answer", "connection refused")
+
+    monkeypatch.setattr(fixtures.__main__, "status", fails)
+    monkeypatch.setattr(sys, "argv", ["fixtures", "status"])
+    assert fixtures.__main__.main() == Problem.EXIT_CODE
+    assert capsys.readouterr().err == "firedrill: get deployments: no answer (0): connection refused\n"

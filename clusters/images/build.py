@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from clusters import docker, host, paths
+from clusters.command import run
 from clusters.images import assemble, gomodule, nodeimage, older, rootfs
 from clusters.images.recipes import BASE_REFERENCE, Artefact, Image, Recipes
 from clusters.progress import Progress
@@ -33,55 +35,83 @@ class Step:
 
 def ensure_artefacts(artefacts: Sequence[Artefact]) -> None:
     """Build those that are not built yet."""
-    with one_at_a_time():
-        work_on_artefacts(artefacts)
+    if unbuilt(artefacts):
+        with one_at_a_time():
+            work_on_artefacts(artefacts)
+    forget_older((), artefacts)
 
 
 def work_on_artefacts(artefacts: Sequence[Artefact]) -> None:
-    """The same for who holds `one_at_a_time` already."""
+    """The same for who holds `one_at_a_time` already, without a look at what is older."""
     older.sweep()
-    steps = _unbuilt(artefacts)
+    steps = unbuilt(artefacts)
     if steps:
         _work(steps)
         gomodule.clear_caches()
-    older.forget_folders(*(artefact.folder for artefact in artefacts))
 
 
 def ensure(versions: Versions, recipes: Recipes) -> str:
     """Build what is missing and return the name of the node image. Raises `Problem` before anything is half done."""
-    with one_at_a_time():
-        older.sweep()
-        steps = missing(versions, recipes)
-        if steps:
-            _require_disk(steps)
-            _work(steps)
-            gomodule.clear_caches()
-        # Each time: the cluster that used an older one may have been replaced since.
-        node = nodeimage.tag(versions, recipes)
-        older.forget_images(node, rootfs.base_tag(versions.debian), rootfs.node_tag(versions.debian))
-        older.forget_folders(*(module.folder for module in recipes.modules))
+    if missing(versions, recipes):
+        with one_at_a_time():
+            older.sweep()
+            steps = missing(versions, recipes)  # whoever was waited for may have built the same
+            if steps:
+                _require_disk(steps)
+                _work(steps)
+                gomodule.clear_caches()
+    node = nodeimage.tag(versions, recipes)
+    # Each time: the cluster that used an older one may have been replaced since.
+    forget_older((node, rootfs.base_tag(versions.debian), rootfs.node_tag(versions.debian)), recipes.modules)
     return node
 
 
 def ensure_image(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> None:
     """Build one image on our base, and what it is made from, where they are not built yet."""
+    if _missing_of(versions, image, artefacts):
+        with one_at_a_time():
+            older.sweep()
+            _work(_missing_of(versions, image, artefacts))
+    forget_older((image.reference,), artefacts)
+
+
+def forget_older(references: Sequence[str], artefacts: Sequence[Artefact]) -> None:
+    """Remove what was these once. Not while somebody builds: it can wait, and whoever asked for these need not."""
+    folders = [artefact.folder for artefact in artefacts]
+    older.ask_for(*folders)
+    with _lock_file() as handle:
+        if _is_free(handle):
+            if references:
+                older.forget_images(*references)
+            older.forget_folders(*folders)
+
+
+def forget_everything() -> None:
+    """Remove everything that was built here: images that no container uses, and the whole cache."""
     with one_at_a_time():
-        older.sweep()
-        base = _base(versions)
-        base_key = base.key("")
-        present = docker.keys(BASE_REFERENCE, image.reference)
-        steps = _unbuilt(artefacts)
-        if present.get(BASE_REFERENCE) != base_key:
-            tag = rootfs.base_tag(versions.debian)
-            if docker.keys(tag).get(tag) != rootfs.base_key(versions.debian):
-                rootfs.require_tools()
-                steps.append(Step(f"Debian {versions.debian} root file systems", lambda: rootfs.build(versions.debian)))
-            steps.append(Step("the base image", lambda: _assemble([base], base_key)))
-        if present.get(image.reference) != image.key(base_key):
-            steps.append(Step(image.reference, lambda: _assemble([image], base_key)))
-        _work(steps)
-        older.forget_images(image.reference)
-        older.forget_folders(*(artefact.folder for artefact in artefacts))
+        if docker.answers():
+            for name in docker.ours():
+                docker.remove_image(name)
+            docker.remove_nameless()
+        if gomodule.go_caches().exists():
+            run(["chmod", "-R", "u+w", gomodule.go_caches()], what="making Go's caches removable")  # as Go leaves them
+        shutil.rmtree(paths.cache())
+
+
+def _missing_of(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> list[Step]:
+    base = _base(versions)
+    base_key = base.key("")
+    present = docker.keys(BASE_REFERENCE, image.reference)
+    steps = unbuilt(artefacts)
+    if present.get(BASE_REFERENCE) != base_key:
+        tag = rootfs.base_tag(versions.debian)
+        if docker.keys(tag).get(tag) != rootfs.base_key(versions.debian):
+            rootfs.require_tools()
+            steps.append(Step(f"Debian {versions.debian} root file systems", lambda: rootfs.build(versions.debian)))
+        steps.append(Step("the base image", lambda: _assemble([base], base_key)))
+    if present.get(image.reference) != image.key(base_key):
+        steps.append(Step(image.reference, lambda: _assemble([image], base_key)))
+    return steps
 
 
 def missing(versions: Versions, recipes: Recipes) -> list[Step]:
@@ -95,7 +125,7 @@ def missing(versions: Versions, recipes: Recipes) -> list[Step]:
     node = {nodeimage.tag(versions, recipes): nodeimage.key(versions, recipes)}
     wanted = {BASE_REFERENCE: base_key, **{image.reference: image.key(base_key) for image in recipes.images}}
     present = docker.keys(*roots, *node, *wanted)
-    steps = _unbuilt(recipes.modules)
+    steps = unbuilt(recipes.modules)
     if any(present.get(tag) != key for tag, key in roots.items()):
         rootfs.require_tools()
         steps.append(Step(f"Debian {versions.debian} root file systems", lambda: rootfs.build(versions.debian)))
@@ -107,7 +137,8 @@ def missing(versions: Versions, recipes: Recipes) -> list[Step]:
     return steps
 
 
-def _unbuilt(artefacts: Sequence[Artefact]) -> list[Step]:
+def unbuilt(artefacts: Sequence[Artefact]) -> list[Step]:
+    """How to build those that are not built yet."""
     return [Step(f"{a.component} {a.version}", a.build, compiles=True) for a in artefacts if not a.is_built()]
 
 
@@ -151,12 +182,23 @@ def _record(what: str, took_s: float) -> None:
 @contextmanager
 def one_at_a_time() -> Generator[None]:
     """Hold the right to build and to name images on this machine. A second run waits and says so."""
-    lock = paths.cache() / "build.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _lock_file() as handle:
+        if not _is_free(handle):
             host.say("another run builds images; waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _lock_file() -> IO[str]:
+    file = paths.cache() / "build.lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file.open("w")
+
+
+def _is_free(handle: IO[str]) -> bool:
+    """Take the lock if nobody has it; whether that was so."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

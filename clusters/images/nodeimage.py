@@ -23,6 +23,7 @@ _FOLDER = Path(__file__).parent / "node"
 # Compressed, because every node of every cluster has a copy; a node unpacks only what it runs.
 _IMPORT = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "--compress-blobs")
 _REPOSITORY = "firedrill/node"
+_PRELOADING = "firedrill-preload-"
 _ENTRYPOINT = json.dumps(["/usr/local/bin/entrypoint", "/sbin/init"])
 
 
@@ -74,8 +75,8 @@ def build(versions: Versions, recipes: Recipes) -> None:
     empty = f"firedrill/node-empty:{versions.kubernetes}"
     with assemble.context(_dockerfile(versions, node_parts), node_parts) as folder:
         docker.build(folder, tag=empty, key="", log=paths.cache() / "logs" / assemble.LOG)
-    container = f"firedrill-preload-{key(versions, recipes)}"
-    subprocess.run(["docker", "rm", "-f", container], capture_output=True, check=False)
+    container = f"{_PRELOADING}{key(versions, recipes)}"
+    _remove_dead()
     try:
         _preload(container, empty, [BASE_REFERENCE, *(image.reference for image in recipes.images)])
         change = [f"ENTRYPOINT {_ENTRYPOINT}", "CMD []", f"LABEL {docker.KEY_LABEL}={key(versions, recipes)}"]
@@ -83,6 +84,13 @@ def build(versions: Versions, recipes: Recipes) -> None:
         run(["docker", "commit", *changes, container, tag(versions, recipes)], what="keeping the node image")
     finally:
         subprocess.run(["docker", "rm", "-f", container], capture_output=True, check=False)
+
+
+def _remove_dead() -> None:
+    """Remove the containers of builds that were killed, whatever they were building. Who builds is alone at it."""
+    named = ["docker", "ps", "--all", "--quiet", "--filter", f"name=^{_PRELOADING}"]
+    if dead := run(named, what="looking for containers of dead builds").split():
+        run(["docker", "rm", "--force", *dead], what="removing containers of dead builds")
 
 
 def _preload(container: str, empty: str, references: list[str]) -> None:

@@ -52,14 +52,19 @@ def forget_images(*wanted: str) -> list[str]:
     return gone
 
 
+def ask_for(*wanted: Path) -> None:
+    """Note that folders were asked for now: their age is counted from then."""
+    for folder in wanted:
+        if folder.is_dir():
+            os.utime(folder)
+
+
 def forget_folders(*wanted: Path) -> list[Path]:
     """Remove folders beside those wanted that hold the same from other inputs, and were not asked for in an hour.
 
     Returns those that went.
     """
-    for folder in wanted:
-        if folder.is_dir():
-            os.utime(folder)  # its age is counted from when it was last asked for
+    ask_for(*wanted)
     gone = []
     for parent in {folder.parent for folder in wanted}:
         names = [folder.name for folder in wanted if folder.parent == parent]

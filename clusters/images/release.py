@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clusters import docker, host, paths
 from clusters.command import CommandFailed, run
-from clusters.images import assemble, build, older
+from clusters.images import assemble, build
 from clusters.images.mirror import VARIABLE, Mirror
 from clusters.images.recipes import BASE_REFERENCE, Image, owner_of, recipes, snapshotter_module, volsync_module
 from clusters.images.rootfs import packages
@@ -46,15 +46,18 @@ class Released:
 
     def node_image(self) -> str:
         """Pull kind's node image and the images of the components, build our own, and name the node image."""
-        with build.one_at_a_time():
-            absent = self._absent()
-            if absent:
-                host.require_disk(host.DISK_REST_BYTES, why=f"{len(absent)} images have to be pulled")
-                progress = Progress("pulling", len(absent))
-                for reference in absent:
-                    with progress.step(reference):
-                        pull(reference, self.mirror)
-            self._build_ours()
+        if self._absent() or build.unbuilt(self.extra_artefacts) or self._stale(*self.extra_images):
+            with build.one_at_a_time():
+                absent = self._absent()
+                if absent:
+                    host.require_disk(host.DISK_REST_BYTES, why=f"{len(absent)} images have to be pulled")
+                    progress = Progress("pulling", len(absent))
+                    for reference in absent:
+                        with progress.step(reference):
+                            pull(reference, self.mirror)
+                build.work_on_artefacts(self.extra_artefacts)
+                self._put_together(*self.extra_images)
+        build.forget_older((), self.extra_artefacts)
         return self._node
 
     def is_pulled(self) -> bool:
@@ -97,12 +100,11 @@ class Released:
 
     def ensure(self, image: Image, artefacts: tuple[Artefact, ...]) -> None:
         """Build what is missing of it, on the released Debian."""
-        with build.one_at_a_time():
-            build.work_on_artefacts(artefacts)
-            base_key = self._ensure_base()
-            if docker.keys(image.reference).get(image.reference) != image.key(base_key):
-                assemble.build(image, base_key=base_key)
-            older.forget_images(image.reference)
+        if build.unbuilt(artefacts) or self._stale(image):
+            with build.one_at_a_time():
+                build.work_on_artefacts(artefacts)
+                self._put_together(image)
+        build.forget_older((image.reference,), artefacts)
 
     def _published(self) -> list[str]:
         v = self.versions
@@ -132,21 +134,25 @@ class Released:
         build.ensure_artefacts([artefact])
         return artefact.folder
 
-    def _build_ours(self) -> None:
-        build.work_on_artefacts(self.extra_artefacts)
-        base_key = self._ensure_base()
-        for image in self.extra_images:
-            if docker.keys(image.reference).get(image.reference) != image.key(base_key):
-                assemble.build(image, base_key=base_key)
-
-    def _ensure_base(self) -> str:
-        """Have our base on a released Debian, and return its key."""
+    def _base(self) -> Image:
+        """Our base, on a released Debian."""
         install = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(packages('base'))}"
-        base = Image(BASE_REFERENCE, (), (f"FROM {self._debian}", f"RUN {install}"))
-        base_key = base.key("")
-        if docker.keys(BASE_REFERENCE).get(BASE_REFERENCE) != base_key:
-            assemble.build(base, base_key="", network="default")
-        return base_key
+        return Image(BASE_REFERENCE, (), (f"FROM {self._debian}", f"RUN {install}"))
+
+    def _stale(self, *images: Image) -> list[Image]:
+        """Which of these and our base, which comes first, are not there as they have to be."""
+        base = self._base()
+        keys = {base.reference: base.key(""), **{image.reference: image.key(base.key("")) for image in images}}
+        present = docker.keys(*keys)
+        return [image for image in (base, *images) if present.get(image.reference) != keys[image.reference]]
+
+    def _put_together(self, *images: Image) -> None:
+        base = self._base()
+        for image in self._stale(*images):
+            if image == base:
+                assemble.build(base, base_key="", network="default")
+            else:
+                assemble.build(image, base_key=base.key(""))
 
 
 def why_refused(reference: str, mirror: Mirror) -> str:

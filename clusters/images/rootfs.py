@@ -62,8 +62,10 @@ def build(suite: str) -> None:
     root = work / suite
     try:
         include = ",".join(packages("base"))
+        # It mounts proc and sysfs inside. Those are gone with it, even if it is killed before it can unmount them.
+        alone = ["unshare", "--mount"]
         run_logged(
-            ["debootstrap", "--variant=minbase", f"--include={include}", suite, root],
+            [*alone, "debootstrap", "--variant=minbase", f"--include={include}", suite, root],
             what=f"making a Debian {suite} root file system",
             log=log,
         )
