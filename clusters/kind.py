@@ -265,6 +265,7 @@ class KindCluster:
             kubeconfig=self.kubeconfig,
             image=image,
             kind=self._options.images.binary("kind"),
+            kubectl=self._options.images.binary("kubectl"),
         )
 
 

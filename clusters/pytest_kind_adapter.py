@@ -1,7 +1,6 @@
 """pytest-kind, which creates kind clusters and loads images into them. It is under the GPL: nothing else imports it.
 
-It is given our own kind, so that it downloads nothing (it would fetch kind v0.17, without a checksum). Its kubectl,
-which it would fetch too, is never asked for.
+It is given our own kind and kubectl, so that it downloads nothing (it would fetch kind v0.17, without a checksum).
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 class PytestKind:
     """One kind cluster by name. `folder` is where pytest-kind may leave its files."""
 
-    def __init__(self, name: str, *, folder: Path, kubeconfig: Path, image: str, kind: Path) -> None:
+    def __init__(self, name: str, *, folder: Path, kubeconfig: Path, image: str, kind: Path, kubectl: Path) -> None:
         self._folder = folder
         with _working_in(folder):  # its constructor makes .pytest-kind/ in the working directory
-            self._cluster = KindCluster(name, kubeconfig=kubeconfig, image=image, kind_path=kind)
+            self._cluster = KindCluster(name, kubeconfig=kubeconfig, image=image, kind_path=kind, kubectl_path=kubectl)
 
     def create(self, config: Path) -> None:
         """Create the cluster from a kind configuration file. Raises subprocess.CalledProcessError."""
