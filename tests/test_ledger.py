@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters.problem import Problem
-from fixtures.history import BackedUp, BackupState, Evidence, Judged, Restored, RunStarted, Skipped, Wrote
+from fixtures.history import BackedUp, BackupState, Evidence, Judged, Observed, Restored, RunStarted, Skipped, Wrote
 from fixtures.ledger import LEDGER_FILE, TORN_FILE, Ledger, ledger_folders, read
 from fixtures.oracle import judge_recorded
 from fixtures.rejudge import main, rejudge
@@ -77,6 +81,30 @@ def test_equal_trees_are_kept_once(scene: Scene) -> None:
     scene.write(1)
     scene.write(1)
     assert len(list((scene.folder / "manifests").iterdir())) == 1
+
+
+def test_apps_that_hold_the_same_at_the_same_moment_do_not_get_into_each_others_way(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ten apps do that all find their volume empty."""
+    apps = 4
+    all_write = threading.Barrier(apps)
+    compress = gzip.compress
+
+    def together(text: bytes, **options: int) -> bytes:
+        with contextlib.suppress(threading.BrokenBarrierError):  # one after the other is as good
+            all_write.wait(0.2)
+        return compress(text, **options)
+
+    monkeypatch.setattr(gzip, "compress", together)
+    with ThreadPoolExecutor(max_workers=apps) as pool:
+        for number in range(apps):
+            pool.submit(scene.ledger.observed, f"r{number}", generation(1).tree())
+    observed = scene.history.all(Observed)
+    assert {each.restore for each in observed} == {f"r{number}" for number in range(apps)}
+    for each in observed:
+        assert each.manifest is not None
+        assert scene.history.load(each.manifest) == generation(1).tree()
 
 
 def test_every_line_is_on_disk_before_the_call_returns(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +180,7 @@ def test_a_folder_without_a_ledger_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["altered", "cut off", "missing"])
+@pytest.mark.parametrize("damage", ["altered", "cut off", "missing", "bits flipped"])
 def test_a_tree_that_is_not_as_noted_is_refused(scene: Scene, damage: str) -> None:
     scene.write(1)
     [wrote] = scene.history.all(Wrote)
@@ -162,6 +190,9 @@ def test_a_tree_that_is_not_as_noted_is_refused(scene: Scene, damage: str) -> No
         shutil.copy(scene.folder / scene.history.all(Wrote)[1].manifest.file, path)
     elif damage == "cut off":
         os.truncate(path, path.stat().st_size // 2)
+    elif damage == "bits flipped":
+        text = path.read_bytes()
+        path.write_bytes(text[:40] + bytes(byte ^ 0xFF for byte in text[40:80]) + text[80:])
     else:
         path.unlink()
     with pytest.raises(Problem, match="cannot be used"):
