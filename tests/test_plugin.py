@@ -11,18 +11,20 @@ import pytest
 
 import fixtures.session  # noqa: F401 - runs in this process find it imported, and need not do it one by one
 from fixtures.artefacts import Redactor, without_secret_data
-from fixtures.control import damaged_copies
+from fixtures.control import damaged_copies, negative_control
 from fixtures.due import Due
 from fixtures.findings import Check, Findings, Judged
+from fixtures.movers import Mover
 from fixtures.oracle import Judgement, Verdict
 from fixtures.plugin import names_scenarios
 from fixtures.progress import FILE, Voice
 from fixtures.report import Outcome
 from fixtures.scenario import AppFinds, Declare, LoseCluster, LoseNode, Scenario, StopNode
-from fixtures.tree import Tree, compare
+from fixtures.tree import DATA, Attribute, Loss, Tree, compare
 from fixtures.wait import Waiting
 from fixtures.workload import Workload
 from tests import stand_ins
+from tests.scene import Scene, generation, restored
 
 pytest_plugins = ["pytester"]
 
@@ -383,13 +385,36 @@ def test_a_scenario_that_loses_the_cluster_or_a_node_needs_all_of_it() -> None:
         assert Scenario(id="x", name="x", given=(), when=(loss,), then=()).needs_whole_cluster
 
 
-def test_every_damaged_copy_differs_from_the_tree_and_names_how() -> None:
+def test_every_damaged_copy_differs_from_the_tree_in_one_way_and_names_how() -> None:
     tree = Workload(files=5).generation(1, nonce="abcd", volume="shop/orders").tree()
     copies = dict(damaged_copies(tree))
-    assert len(copies) == 4
-    for name, copy in copies.items():
-        assert not compare(tree, copy).data_is_equal, name
+    assert len(copies) == 8
+    lost = {name: compare(tree, copy) for name, copy in copies.items()}
+    of_data = {name for name, difference in lost.items() if not difference.data_is_equal}
+    assert of_data == {"a file is missing", "a file has other content", "a file too many", "nothing is left"}
+    of_attributes = {name: {each.attribute for each in lost[name].changes} for name in copies.keys() - of_data}
+    assert of_attributes == {
+        "a file has another mode": {Attribute.MODE},
+        "a file has another time": {Attribute.MTIME},
+        "a hard link is a file of its own": {Attribute.HARD_LINKS},
+        "a user attribute is gone": {Attribute.USER_XATTR},
+    }
     assert list(damaged_copies(Tree.of([]))) == []
+
+
+def test_a_judge_that_overlooks_attributes_does_not_stand_its_control(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        scene.two_generations_backed_up_and_lost()
+        tree = generation(2).tree()
+        assert negative_control(scene.history, restored(), tree).holds is True
+        changes = [change for _, copy in damaged_copies(tree) for change in compare(tree, copy).changes]
+        excused = tuple(Loss(each.attribute, each.seen, source="") for each in changes if each.attribute not in DATA)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("fixtures.movers.named", lambda name: Mover(name, excused))
+            check = negative_control(scene.history, restored(), tree)
+    assert check.holds is False
+    for damage in ("another mode", "another time", "hard link", "user attribute"):
+        assert damage in check.detail
 
 
 # --- what is shown and kept ------------------------------------------------------------------------------------------
