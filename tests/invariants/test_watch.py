@@ -18,7 +18,7 @@ from fixtures.invariants.notebook import Notebook
 from fixtures.invariants.storelook import StoreLook
 from fixtures.invariants.watch import Monitors
 from fixtures.kube.errors import KubeError
-from fixtures.kube.kinds import CLAIM, EVENT, JOB, POD, VOLUME
+from fixtures.kube.kinds import CLAIM, EVENT, JOB, POD, REPLICATION_SOURCE, VOLUME
 from fixtures.kube.watching import Change
 from fixtures.ledger import Ledger
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Unknown
@@ -90,6 +90,19 @@ def test_a_secret_in_the_clear_is_noted_without_the_secret(ledger: Ledger) -> No
     notebook.told(POD, "ADDED", {**pod, "metadata": {**pod["metadata"], "uid": "v", "annotations": "a long password"}})  # type: ignore[dict-item]
     assert [leaked.where for leaked in ledger.history().all(Leaked)] == ["Pod orders/p"]
     assert "a long password" not in (ledger.folder / "ledger.jsonl").read_text()
+
+
+def test_a_secret_that_comes_later_into_what_no_monitor_looks_at_is_noted_once(ledger: Ledger) -> None:
+    """As in the log of a mover, which VolSync keeps in the status of a source."""
+    notebook = Notebook(ledger, frozenset({"orders"}))
+    notebook.keep_secret("a long password")
+    metadata = {"name": "s", "namespace": "orders", "uid": "u"}
+    source = {"kind": REPLICATION_SOURCE.name, "metadata": metadata, "spec": {}}
+    notebook.listed(REPLICATION_SOURCE, [source])
+    for _ in range(2):
+        status = {"latestMoverStatus": {"logs": "restic: opened with a long password"}}
+        notebook.told(REPLICATION_SOURCE, "MODIFIED", {**source, "status": status})
+    assert [leaked.where for leaked in ledger.history().all(Leaked)] == ["ReplicationSource orders/s"]
 
 
 def test_writes_are_counted_by_kind_and_begin_anew_with_each_count(ledger: Ledger) -> None:
