@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Protocol
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import pytest
 
 import fixtures.session  # noqa: F401 - runs in this process find it imported, and need not do it one by one
-from fixtures.artefacts import Redactor, without_secret_data
+from fixtures.artefacts import Redactor, collect, without_secret_data
 from fixtures.control import damaged_copies, negative_control
 from fixtures.due import Due
+from fixtures.engines import App
 from fixtures.findings import Check, Findings, Judged
+from fixtures.kube.errors import KubeError
 from fixtures.movers import Mover
 from fixtures.oracle import Judgement, Verdict
 from fixtures.plugin import names_scenarios
 from fixtures.progress import FILE, Voice
 from fixtures.report import Outcome
+from fixtures.repository import Unknown
 from fixtures.scenario import AppFinds, Declare, LoseCluster, LoseNode, Scenario, StopNode
 from fixtures.tree import DATA, Attribute, Loss, Tree, compare
 from fixtures.wait import Waiting
@@ -425,6 +429,23 @@ def test_no_secret_is_kept_in_clear_or_in_base64() -> None:
     assert redactor.clean("x a long password y") == "x (redacted) y"
     assert redactor.clean("YSBsb25nIHBhc3N3b3Jk") == "(redacted)"
     assert redactor.clean("a shortcut") == "a shortcut"
+
+
+def test_what_opens_a_repository_is_kept_by_no_artefact_whoever_chose_it(tmp_path: Path) -> None:
+    class Gone:
+        def __getattr__(self, name: str) -> object:
+            raise KubeError("ask", name, 0, "refused", "connection refused")
+
+    secrets = frozenset({"the engine's own password", "the key of a store"})
+    app = App(name="orders", namespace="shop", drill="d", repository_password="of the drill")  # noqa: S106
+    repository = SimpleNamespace(secrets=secrets, location="s3:here", restore_points=lambda: Unknown("no route"))
+    engine = SimpleNamespace(repository=lambda _app, _store: repository)
+    stack = SimpleNamespace(stores=dict, keep_logs=lambda _folder: None)
+    ground = SimpleNamespace(kube=Gone(), engine=engine, stack=stack, cluster=SimpleNamespace(store=None))
+    ledger = SimpleNamespace(history=lambda: SimpleNamespace(events=()))
+    drill: Any = SimpleNamespace(ground=ground, app=app, apps=(app,), ledger=ledger, findings=None)
+    collect(drill, tmp_path, again=f"again {' '.join(sorted(secrets))} of the drill")
+    assert (tmp_path / "again.txt").read_text() == "again (redacted) (redacted) (redacted)\n"
 
 
 def test_a_secret_object_keeps_its_keys_and_loses_its_values() -> None:

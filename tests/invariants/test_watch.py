@@ -164,6 +164,7 @@ class Files:
         self.names: set[str] | Exception = set()
         self.truth: Any = Absent("none yet")
         self.asked = 0
+        self.secrets = frozenset({"the engine's own password"})
 
     def files(self) -> frozenset[str]:
         if isinstance(self.names, Exception):
@@ -362,6 +363,16 @@ def test_a_watch_that_fails_for_a_mistake_of_ours_is_said_and_is_no_pass(ledger:
     assert broken.startswith("watch of Job: KeyError")
     assert rulings[Invariant.I12].standing is Standing.NOT_SHOWN
     assert any(broken in said for said in rulings[Invariant.I12].said)
+
+
+def test_the_password_that_opens_a_repository_is_a_secret_whoever_chose_it(ledger: Ledger) -> None:
+    api = Api()
+    api.claims[0]["metadata"]["annotations"] = {"note": "opened with the engine's own password"}
+    watched = monitors(ledger, api)
+    watched.start()
+    rulings = {each.invariant: each for each in watched.end(is_settling=True)}
+    assert [leaked.where for leaked in ledger.history().all(Leaked)] == ["PersistentVolumeClaim orders/data"]
+    assert rulings[Invariant.I12].standing is Standing.BROKEN
 
 
 def test_what_outlives_the_clean_up_is_named(ledger: Ledger) -> None:
