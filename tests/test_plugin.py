@@ -156,6 +156,17 @@ def test_what_outlives_a_drill_fails_it_even_after_its_test_has_passed(
     assert json.loads((pytester.path / "the-run" / "report.json").read_text())["counts"]["fail"] == 1
 
 
+def test_a_folder_that_holds_a_run_is_not_mixed_with_another(run: Run, pytester: pytest.Pytester) -> None:
+    tests = drill_test("intact")
+    run(tests).assert_outcomes(passed=1)
+    before = (pytester.path / "the-run" / "report.json").read_bytes()
+    again = run(tests)
+    assert again.ret == pytest.ExitCode.USAGE_ERROR
+    assert "the-run holds a run already" in again.stderr.str()
+    assert notes(pytester).count("up") == 1
+    assert (pytester.path / "the-run" / "report.json").read_bytes() == before
+
+
 def test_whoever_destroys_the_cluster_goes_last(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact part")
     run(tests).assert_outcomes(passed=2)
@@ -217,7 +228,8 @@ def test_what_cannot_be_drilled_is_skipped_with_its_reason(
     ]
     assert "0 of 1 passed, 1 skipped" in result.stdout.str()
     monkeypatch.setenv("WHY_NOT", "it has no share")
-    run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine reference cannot work here: it has no share*"])
+    result = run(drill_test("intact"), "-rs", "--run-dir", "another-run")
+    result.stdout.fnmatch_lines(["*engine reference cannot work here: it has no share*"])
     assert "installed" not in notes(pytester)
 
 
