@@ -156,6 +156,44 @@ def test_what_outlives_a_drill_fails_it_even_after_its_test_has_passed(
     assert json.loads((pytester.path / "the-run" / "report.json").read_text())["counts"]["fail"] == 1
 
 
+def test_a_drill_that_cannot_be_taken_away_is_no_pass_since_nobody_knows_what_outlives_it(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAYS", "yes")
+    result = run(drill_test("intact"))
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*could not be cleaned up: its namespace is still there*"])
+    (drill,) = json.loads((pytester.path / "the-run" / "report.json").read_text())["drills"]
+    assert drill["outcome"] == "inconclusive"
+    assert "nothing outlives the drill: could not be cleaned up" in drill["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [("drill.run(IT)", "stale"), ("pass", "no volume was judged")],
+    ids=["asks for nothing", "runs nothing"],
+)
+def test_a_drill_that_did_not_pass_fails_its_test_also_if_that_does_not_ask(
+    run: Run, pytester: pytest.Pytester, body: str, told: str
+) -> None:
+    result = run(f"IT = scenario('stale')\n@pytest.mark.scenario(IT)\ndef test_it(drill):\n    {body}\n")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines([f"*{told}*"])
+    assert json.loads((pytester.path / "the-run" / "report.json").read_text())["passed"] is False
+
+
+@pytest.mark.parametrize("how", ["breaks", "is interrupted"])
+def test_collecting_the_evidence_of_a_failure_never_costs_its_result(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("COLLECTING", how)
+    result = run(drill_test("stale"), in_process=False)
+    assert result.ret in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    assert [(drill["outcome"], drill["verdict"]) for drill in written["drills"]] == [("fail", "stale")]
+    assert notes(pytester) == ["up", "ran stale", "removed"]
+
+
 def test_a_folder_that_holds_a_run_is_not_mixed_with_another(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("intact")
     run(tests).assert_outcomes(passed=1)
