@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ import fixtures.session  # noqa: F401 - runs in this process find it imported, a
 from fixtures.artefacts import Redactor, collect, without_secret_data
 from fixtures.control import damaged_copies, negative_control
 from fixtures.due import Due
-from fixtures.engines import App
+from fixtures.engines import App, Variant
 from fixtures.findings import Check, Findings, Judged
 from fixtures.kube.errors import KubeError
 from fixtures.movers import Mover
@@ -425,6 +426,26 @@ def test_a_wait_that_expired_and_an_error_are_never_a_pass() -> None:
     assert late.outcome is Outcome.FAIL
     assert lost.outcome is Outcome.INCONCLUSIVE
     assert "expected bound" in late.report()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        findings(Verdict.INTACT),
+        findings(Verdict.STALE),
+        findings(Verdict.UNKNOWN),
+        findings(),
+        findings(Verdict.INTACT, checks=(Check("x", holds=None, detail=""),)),
+        findings(Verdict.UNKNOWN, checks=(Check("x", holds=False, detail=""),)),
+        replace(findings(), broken_promise="expected bound; seen Pending"),
+        replace(findings(Verdict.UNKNOWN), broken_promise="expected the pod to run"),
+    ],
+    ids=lambda found: f"{found.outcome.value}, {len(found.judged)} judged, {len(found.checks)} checked",
+)
+def test_the_report_of_the_run_says_the_same_of_a_drill_as_the_drill_itself(found: Findings) -> None:
+    engine: Any = SimpleNamespace(name="static", variant=Variant.FAITHFUL)
+    result = found.result(engine=engine, namespace="d", seed=1, rerun="", artefacts="")
+    assert result.outcome is found.outcome
 
 
 def test_the_report_shows_the_first_verdict_that_was_not_promised() -> None:
