@@ -265,6 +265,14 @@ def test_a_request_that_was_never_observed_is_not_given_a_verdict(scene: Scene) 
     assert list(rejudge(scene.folder)) == []
 
 
+def test_a_run_in_which_no_volume_was_read_is_not_called_judged(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.ledger.restored(request(), Evidence())
+    assert main([str(scene.folder.parent)]) == Problem.EXIT_CODE
+    assert "no drill below it came so far that a volume was read" in capsys.readouterr().err
+
+
 def test_a_folder_with_nothing_to_judge_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "nowhere")]) == Problem.EXIT_CODE
     assert "there is no such folder" in capsys.readouterr().err
