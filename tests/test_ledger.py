@@ -19,7 +19,7 @@ import pytest
 
 from clusters.problem import Problem
 from fixtures.history import BackedUp, BackupState, Evidence, Judged, Observed, Restored, RunStarted, Skipped, Wrote
-from fixtures.ledger import LEDGER_FILE, TORN_FILE, Ledger, ledger_folders, read
+from fixtures.ledger import LEDGER_FILE, Ledger, ledger_folders, read
 from fixtures.oracle import judge_recorded
 from fixtures.rejudge import main, rejudge
 from tests.scene import NONCE, REPOSITORY, VOLUME, Scene, at, evidence, generation, request, seen_in, volume_of
@@ -136,20 +136,6 @@ def test_a_last_line_that_a_crash_cut_off_is_left_out_and_told_of(scene: Scene, 
     assert "line 3 was cut off" in scene.history.torn
 
 
-def test_an_interrupted_ledger_goes_on_and_keeps_what_was_cut_off(scene: Scene) -> None:
-    scene.write(1)
-    scene.destroy()
-    cut(scene, 20)
-    scene.ledger.close()
-    with Ledger.reopen(scene.folder) as ledger:
-        ledger.destroyed("all", proof="seen")
-        assert [recorded.event.event for recorded in ledger.history().events] == ["run started", "wrote", "destroyed"]
-        assert ledger.history().torn is None
-        with pytest.raises(ValueError, match="already, as another tree"):
-            ledger.wrote(VOLUME, 1, generation(2).tree())
-    assert '"destroyed"' in (scene.folder / TORN_FILE).read_text()
-
-
 def test_a_line_that_was_altered_in_the_middle_is_not_read_over(scene: Scene) -> None:
     scene.write(1)
     scene.destroy()
@@ -202,11 +188,6 @@ def test_a_tree_that_is_not_as_noted_is_refused(scene: Scene, damage: str) -> No
 def test_a_ledger_is_never_written_over(scene: Scene) -> None:
     with pytest.raises(Problem, match="holds a ledger already"):
         Ledger.start(scene.folder, run="r", seed=1, nonce=NONCE, versions={})
-
-
-def test_two_processes_cannot_write_one_ledger(scene: Scene) -> None:
-    with pytest.raises(Problem, match="is being written by another process"):
-        Ledger.reopen(scene.folder)
 
 
 def test_one_generation_cannot_be_two_trees(scene: Scene) -> None:
