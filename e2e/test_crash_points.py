@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CRASHES: Final = Scenario(
     id="SC-02",
     name="rebuild, the controller dies after each write",
+    promise="SC-02 controller killed",
     given=(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
@@ -56,7 +57,6 @@ EXPECTED: Final = {
     "announce": ".firedrill/known",
     "note": ".firedrill/known",
 }
-ENGINE: Final = "reference"
 _ROOT: Final = Path(__file__).parent.parent
 _KILLED: Final = -9
 
@@ -64,8 +64,6 @@ _KILLED: Final = -9
 @pytest.mark.thorough
 @pytest.mark.scenario(CRASHES)
 def test_a_controller_that_is_killed_after_each_write_loses_nothing_and_gets_on(drill: Drill) -> None:
-    if drill.ground.engine.name != ENGINE:
-        pytest.skip(f"it is about the controller of engine {ENGINE}")
     journal = drill.ledger.folder / "crash-points.txt"
     with no_reconciler_but(drill, journal):
         findings = drill.run(CRASHES)

@@ -38,7 +38,7 @@ def pytest_plugin_registered(plugin: object, plugin_name: str) -> None:
         on_kind=lambda name, versions, images_from, waits: Stack(name, waits),  # noqa: ARG005
         on_existing=lambda path, context, told, versions, waits: Stack("theirs", waits),  # noqa: ARG005
     )
-    artefacts = SimpleNamespace(collect=lambda drill, folder, again: (folder / "again.txt").write_text(again))  # noqa: ARG005
+    artefacts = SimpleNamespace(collect=collect)
     theirs = SimpleNamespace(load=lambda path: None)  # noqa: ARG005
     stand_ins = {"stack": stack, "artefacts": artefacts, "theirs": theirs}
     for name, stand_in in {**stand_ins, "Ground": Ground, "Drill": Drill, "Monitors": Monitors}.items():
@@ -47,6 +47,12 @@ def pytest_plugin_registered(plugin: object, plugin_name: str) -> None:
 
 def pytest_unconfigure() -> None:
     _REPLACED.undo()
+
+
+def collect(_drill: Any, folder: Path, again: str) -> None:
+    (folder / "again.txt").write_text(again)
+    if "COLLECTING" in os.environ:
+        raise {"breaks": RuntimeError, "is interrupted": KeyboardInterrupt}[os.environ["COLLECTING"]]
 
 
 def note(line: str) -> None:
@@ -106,8 +112,9 @@ class Ground:
     def request_removal(self, _app: Any) -> None:
         note("removed")
 
-    def clean(self, app: Any) -> None:
-        pass
+    def clean(self, _app: Any) -> None:
+        if "STAYS" in os.environ:
+            raise Problem("its namespace is still there", why="a finalizer", remedy="look at it")
 
 
 class Drill:

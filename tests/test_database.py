@@ -180,6 +180,14 @@ def test_without_the_time_of_the_copy_nobody_can_tell_what_was_due(volume: Path,
     assert verdict_on(tmp_path / "ledger", read(volume), copied=False)[0] is Verdict.UNKNOWN
 
 
+def test_a_copy_from_before_the_first_commit_shows_nothing_of_a_database(tmp_path: Path) -> None:
+    nothing = DatabaseFacts(False, "", 0, 0, ())
+    assert verdict_on(tmp_path / "empty", nothing, due=0)[0] is Verdict.UNKNOWN
+    in_flight = DatabaseFacts(True, "ok", 1, 1, (f"{NONCE} {VOLUME}",))
+    found, why = verdict_on(tmp_path / "in flight", in_flight, due=0)
+    assert (found, "no commit was acknowledged before the copy" in why) == (Verdict.UNKNOWN, True), why
+
+
 def test_a_database_that_nobody_looked_into_is_unknown(tmp_path: Path) -> None:
     with Scene(tmp_path / "ledger") as scene:
         scene.two_generations_backed_up_and_lost()

@@ -34,7 +34,6 @@ from fixtures.repository import (
     Unknown,
     ids,
     lost_against_the_rule,
-    taken_in_one_second,
 )
 from tests import crds
 
@@ -761,8 +760,3 @@ def test_a_repository_that_is_put_back_is_what_it_was_when_the_copy_was_kept(
     repository.put_back()
     assert ids(repository.restore_points()) == before
     assert repository.damage() is None
-
-
-def test_two_points_in_one_second_are_noticed() -> None:
-    assert taken_in_one_second([*points(1), *points(1)])
-    assert not taken_in_one_second(points(1, 2))

@@ -16,11 +16,9 @@ from clusters.versions import choose
 from fixtures import movers
 from fixtures.agent.observe import observe
 from fixtures.agent.write import make
-from fixtures.history import Destroyed
-from fixtures.policy import losses_shown
-from fixtures.tree import Attribute, Tree, carriers, compare
+from fixtures.tree import Tree, carriers, compare
 from fixtures.workload import Workload
-from tests.scene import NONCE, VOLUME, Scene, evidence, generation, request
+from tests.scene import NONCE, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,23 +97,3 @@ def test_each_loss_of_the_policy_happens_and_no_other(place: Path, mover: Mover,
         assert carriers(written, loss.attribute), f"nothing was written that could lose its {loss.attribute.value}"
         assert any(loss.excuses(change) for change in difference.changes), f"{loss.attribute.value} was not lost"
     assert difference.without(mover.losses).is_none, "\n".join(difference.without(mover.losses).report())
-
-
-def test_a_declared_loss_that_does_not_happen_is_pointed_out(tmp_path: Path) -> None:
-    with Scene(tmp_path) as scene:
-        scene.two_generations_backed_up_and_lost()
-        assert scene.history.all(Destroyed)
-        scene.ledger.restored(request(), evidence(2))
-        scene.ledger.observed("r1", generation(2).tree())
-        checks = {check.what: check for check in losses_shown(scene.history)}
-    assert checks["restic loses holes"].holds is False
-    assert checks["restic loses other xattr"].holds is True
-    assert Attribute.OTHER_XATTR.value == "other xattr"
-
-
-def test_a_restore_that_brought_no_generation_shows_no_loss(tmp_path: Path) -> None:
-    with Scene(tmp_path) as scene:
-        scene.two_generations_backed_up_and_lost()
-        scene.ledger.restored(request(), evidence(2))
-        scene.ledger.observed("r1", Tree.of([]))
-        assert [check.holds for check in losses_shown(scene.history)] == [None]

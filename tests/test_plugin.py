@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import pytest
 
 import fixtures.session  # noqa: F401 - runs in this process find it imported, and need not do it one by one
-from fixtures.artefacts import Redactor, without_secret_data
-from fixtures.control import damaged_copies
+from fixtures.artefacts import Redactor, collect, without_secret_data
+from fixtures.control import damaged_copies, negative_control
 from fixtures.due import Due
+from fixtures.engines import App, Variant
 from fixtures.findings import Check, Findings, Judged
+from fixtures.kube.errors import KubeError
+from fixtures.movers import Mover
 from fixtures.oracle import Judgement, Verdict
 from fixtures.plugin import names_scenarios
 from fixtures.progress import FILE, Voice
 from fixtures.report import Outcome
+from fixtures.repository import Unknown
 from fixtures.scenario import AppFinds, Declare, LoseCluster, LoseNode, Scenario, StopNode
-from fixtures.tree import Tree, compare
+from fixtures.tree import DATA, Attribute, Loss, Tree, compare
 from fixtures.wait import Waiting
 from fixtures.workload import Workload
 from tests import stand_ins
+from tests.scene import Scene, generation, restored
 
 pytest_plugins = ["pytester"]
 
@@ -150,6 +157,55 @@ def test_what_outlives_a_drill_fails_it_even_after_its_test_has_passed(
     assert json.loads((pytester.path / "the-run" / "report.json").read_text())["counts"]["fail"] == 1
 
 
+def test_a_drill_that_cannot_be_taken_away_is_no_pass_since_nobody_knows_what_outlives_it(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAYS", "yes")
+    result = run(drill_test("intact"))
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*could not be cleaned up: its namespace is still there*"])
+    (drill,) = json.loads((pytester.path / "the-run" / "report.json").read_text())["drills"]
+    assert drill["outcome"] == "inconclusive"
+    assert "nothing outlives the drill: could not be cleaned up" in drill["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [("drill.run(IT)", "stale"), ("pass", "no volume was judged")],
+    ids=["asks for nothing", "runs nothing"],
+)
+def test_a_drill_that_did_not_pass_fails_its_test_also_if_that_does_not_ask(
+    run: Run, pytester: pytest.Pytester, body: str, told: str
+) -> None:
+    result = run(f"IT = scenario('stale')\n@pytest.mark.scenario(IT)\ndef test_it(drill):\n    {body}\n")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines([f"*{told}*"])
+    assert json.loads((pytester.path / "the-run" / "report.json").read_text())["passed"] is False
+
+
+@pytest.mark.parametrize("how", ["breaks", "is interrupted"])
+def test_collecting_the_evidence_of_a_failure_never_costs_its_result(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("COLLECTING", how)
+    result = run(drill_test("stale"), in_process=False)
+    assert result.ret in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}
+    written = json.loads((pytester.path / "the-run" / "report.json").read_text())
+    assert [(drill["outcome"], drill["verdict"]) for drill in written["drills"]] == [("fail", "stale")]
+    assert notes(pytester) == ["up", "ran stale", "removed"]
+
+
+def test_a_folder_that_holds_a_run_is_not_mixed_with_another(run: Run, pytester: pytest.Pytester) -> None:
+    tests = drill_test("intact")
+    run(tests).assert_outcomes(passed=1)
+    before = (pytester.path / "the-run" / "report.json").read_bytes()
+    again = run(tests)
+    assert again.ret == pytest.ExitCode.USAGE_ERROR
+    assert "the-run holds a run already" in again.stderr.str()
+    assert notes(pytester).count("up") == 1
+    assert (pytester.path / "the-run" / "report.json").read_bytes() == before
+
+
 def test_whoever_destroys_the_cluster_goes_last(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact part")
     run(tests).assert_outcomes(passed=2)
@@ -211,7 +267,8 @@ def test_what_cannot_be_drilled_is_skipped_with_its_reason(
     ]
     assert "0 of 1 passed, 1 skipped" in result.stdout.str()
     monkeypatch.setenv("WHY_NOT", "it has no share")
-    run(drill_test("intact"), "-rs").stdout.fnmatch_lines(["*engine reference cannot work here: it has no share*"])
+    result = run(drill_test("intact"), "-rs", "--run-dir", "another-run")
+    result.stdout.fnmatch_lines(["*engine reference cannot work here: it has no share*"])
     assert "installed" not in notes(pytester)
 
 
@@ -371,6 +428,26 @@ def test_a_wait_that_expired_and_an_error_are_never_a_pass() -> None:
     assert "expected bound" in late.report()
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        findings(Verdict.INTACT),
+        findings(Verdict.STALE),
+        findings(Verdict.UNKNOWN),
+        findings(),
+        findings(Verdict.INTACT, checks=(Check("x", holds=None, detail=""),)),
+        findings(Verdict.UNKNOWN, checks=(Check("x", holds=False, detail=""),)),
+        replace(findings(), broken_promise="expected bound; seen Pending"),
+        replace(findings(Verdict.UNKNOWN), broken_promise="expected the pod to run"),
+    ],
+    ids=lambda found: f"{found.outcome.value}, {len(found.judged)} judged, {len(found.checks)} checked",
+)
+def test_the_report_of_the_run_says_the_same_of_a_drill_as_the_drill_itself(found: Findings) -> None:
+    engine: Any = SimpleNamespace(name="static", variant=Variant.FAITHFUL)
+    result = found.result(engine=engine, namespace="d", seed=1, rerun="", artefacts="")
+    assert result.outcome is found.outcome
+
+
 def test_the_report_shows_the_first_verdict_that_was_not_promised() -> None:
     decisive = findings(Verdict.INTACT, Verdict.PARTIAL, Verdict.STALE).decisive
     assert decisive is not None
@@ -383,13 +460,36 @@ def test_a_scenario_that_loses_the_cluster_or_a_node_needs_all_of_it() -> None:
         assert Scenario(id="x", name="x", given=(), when=(loss,), then=()).needs_whole_cluster
 
 
-def test_every_damaged_copy_differs_from_the_tree_and_names_how() -> None:
+def test_every_damaged_copy_differs_from_the_tree_in_one_way_and_names_how() -> None:
     tree = Workload(files=5).generation(1, nonce="abcd", volume="shop/orders").tree()
     copies = dict(damaged_copies(tree))
-    assert len(copies) == 4
-    for name, copy in copies.items():
-        assert not compare(tree, copy).data_is_equal, name
+    assert len(copies) == 8
+    lost = {name: compare(tree, copy) for name, copy in copies.items()}
+    of_data = {name for name, difference in lost.items() if not difference.data_is_equal}
+    assert of_data == {"a file is missing", "a file has other content", "a file too many", "nothing is left"}
+    of_attributes = {name: {each.attribute for each in lost[name].changes} for name in copies.keys() - of_data}
+    assert of_attributes == {
+        "a file has another mode": {Attribute.MODE},
+        "a file has another time": {Attribute.MTIME},
+        "a hard link is a file of its own": {Attribute.HARD_LINKS},
+        "a user attribute is gone": {Attribute.USER_XATTR},
+    }
     assert list(damaged_copies(Tree.of([]))) == []
+
+
+def test_a_judge_that_overlooks_attributes_does_not_stand_its_control(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        scene.two_generations_backed_up_and_lost()
+        tree = generation(2).tree()
+        assert negative_control(scene.history, restored(), tree).holds is True
+        changes = [change for _, copy in damaged_copies(tree) for change in compare(tree, copy).changes]
+        excused = tuple(Loss(each.attribute, each.seen, source="") for each in changes if each.attribute not in DATA)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("fixtures.movers.named", lambda name: Mover(name, excused))
+            check = negative_control(scene.history, restored(), tree)
+    assert check.holds is False
+    for damage in ("another mode", "another time", "hard link", "user attribute"):
+        assert damage in check.detail
 
 
 # --- what is shown and kept ------------------------------------------------------------------------------------------
@@ -400,6 +500,23 @@ def test_no_secret_is_kept_in_clear_or_in_base64() -> None:
     assert redactor.clean("x a long password y") == "x (redacted) y"
     assert redactor.clean("YSBsb25nIHBhc3N3b3Jk") == "(redacted)"
     assert redactor.clean("a shortcut") == "a shortcut"
+
+
+def test_what_opens_a_repository_is_kept_by_no_artefact_whoever_chose_it(tmp_path: Path) -> None:
+    class Gone:
+        def __getattr__(self, name: str) -> object:
+            raise KubeError("ask", name, 0, "refused", "connection refused")
+
+    secrets = frozenset({"the engine's own password", "the key of a store"})
+    app = App(name="orders", namespace="shop", drill="d", repository_password="of the drill")  # noqa: S106
+    repository = SimpleNamespace(secrets=secrets, location="s3:here", restore_points=lambda: Unknown("no route"))
+    engine = SimpleNamespace(repository=lambda _app, _store: repository)
+    stack = SimpleNamespace(stores=dict, keep_logs=lambda _folder: None)
+    ground = SimpleNamespace(kube=Gone(), engine=engine, stack=stack, cluster=SimpleNamespace(store=None))
+    ledger = SimpleNamespace(history=lambda: SimpleNamespace(events=()))
+    drill: Any = SimpleNamespace(ground=ground, app=app, apps=(app,), ledger=ledger, findings=None)
+    collect(drill, tmp_path, again=f"again {' '.join(sorted(secrets))} of the drill")
+    assert (tmp_path / "again.txt").read_text() == "again (redacted) (redacted) (redacted)\n"
 
 
 def test_a_secret_object_keeps_its_keys_and_loses_its_values() -> None:

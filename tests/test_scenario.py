@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from e2e.test_crash_points import CRASHES
 from fixtures.components.python_packages import IMAGE_PYTHON, with_all_they_need
 from fixtures.engines import Store, Trait
+from fixtures.engines.reference import ReferenceEngine
+from fixtures.engines.static import StaticEngine
 from fixtures.scenario import LoseCluster, Scenario, StopStore
 
 PLAIN = Scenario(id="SC-03", name="plain", given=(), when=(), then=())
@@ -45,3 +50,14 @@ def test_an_image_gets_what_its_packages_need_for_its_own_interpreter() -> None:
     assert {"multidict", "yarl", "idna", "h11", "click", "uvicorn"} <= set(found)
     assert "async-timeout" not in found, f"that is for interpreters before {IMAGE_PYTHON}"
     assert len(found) == len(set(found))
+
+
+def test_what_is_not_asked_of_an_engine_is_said_by_its_promises_and_not_in_mid_drill() -> None:
+    """A drill that was begun and then skipped would be told of as one that ended without an answer."""
+    promised = {engine: {*engine.promises} for engine in (ReferenceEngine, StaticEngine)}
+    assert CRASHES.needs in promised[ReferenceEngine]
+    assert CRASHES.needs not in promised[StaticEngine]
+    for path in sorted(Path(__file__).parents[1].joinpath("e2e").glob("test_*.py")):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef) and "drill" in [each.arg for each in function.args.args]:
+                assert "pytest.skip(" not in ast.unparse(function), f"{path}: {function.name}"

@@ -91,6 +91,11 @@ def bound_in_the_dark(story: Story) -> None:
     holds("empty")(story)
 
 
+def bound_in_the_dark_and_never_read(story: Story) -> None:
+    bound_in_the_dark(story)
+    story.drop(Restored, Observed, where={"restore": "r2"})
+
+
 def never_bound_after_the_dark(story: Story) -> None:
     story.add(221, store(known=Known.UNKNOWN)).add(230, store(1, 2))
     story.drop(Sighted, where=BOUND)
@@ -257,8 +262,10 @@ def test_a_damaged_drill_is_refused_in_words_of_its_own(
 
 NOT_SEEN: list[tuple[Invariant, str, Callable[[Story], object]]] = [
     (I.I1, "a volume that nobody judged", another_pod_reads_first),
+    (I.I2, "a claim bound in the dark that nobody read", bound_in_the_dark_and_never_read),
     (I.I4, "a mover that named nothing", evidence(restored_point=None)),
     (I.I4, "no populator", evidence(populated_from=None)),
+    (I.I5, "backups to a store that nobody could look into", lambda story: story.drop(StoreSeen)),
     (I.I6, "backups without a mover", lambda story: story.drop(Sighted, where={"kind": POD.name})),
     (I.I7, "still moving", lambda story: story.change(WatchEnded, {}, settled=False)),
     (I.I8, "the bystander was never seen", lambda story: story.drop(Sighted, where={"name": BESIDE})),
@@ -291,7 +298,7 @@ def test_what_nobody_saw_is_not_held(invariant: Invariant, damage: Callable[[Sto
         (I.I1, lambda story: story.drop(BackedUp)),
         (I.I3, lambda story: story.drop(StoreSeen)),
         (I.I4, lambda story: story.drop(Restored, Observed)),
-        (I.I5, lambda story: story.drop(StoreSeen)),
+        (I.I5, lambda story: story.drop(StoreSeen, BackedUp)),
         (I.I6, lambda story: story.drop(BackedUp, Sighted)),
         (I.I8, lambda story: story.change(Promised, {}, bystander=None)),
         (I.I10, lambda story: story.drop(Destroyed)),

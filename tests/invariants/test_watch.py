@@ -18,7 +18,7 @@ from fixtures.invariants.notebook import Notebook
 from fixtures.invariants.storelook import StoreLook
 from fixtures.invariants.watch import Monitors
 from fixtures.kube.errors import KubeError
-from fixtures.kube.kinds import CLAIM, EVENT, JOB, POD, VOLUME
+from fixtures.kube.kinds import CLAIM, EVENT, JOB, POD, REPLICATION_SOURCE, VOLUME
 from fixtures.kube.watching import Change
 from fixtures.ledger import Ledger
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Unknown
@@ -92,6 +92,19 @@ def test_a_secret_in_the_clear_is_noted_without_the_secret(ledger: Ledger) -> No
     assert "a long password" not in (ledger.folder / "ledger.jsonl").read_text()
 
 
+def test_a_secret_that_comes_later_into_what_no_monitor_looks_at_is_noted_once(ledger: Ledger) -> None:
+    """As in the log of a mover, which VolSync keeps in the status of a source."""
+    notebook = Notebook(ledger, frozenset({"orders"}))
+    notebook.keep_secret("a long password")
+    metadata = {"name": "s", "namespace": "orders", "uid": "u"}
+    source = {"kind": REPLICATION_SOURCE.name, "metadata": metadata, "spec": {}}
+    notebook.listed(REPLICATION_SOURCE, [source])
+    for _ in range(2):
+        status = {"latestMoverStatus": {"logs": "restic: opened with a long password"}}
+        notebook.told(REPLICATION_SOURCE, "MODIFIED", {**source, "status": status})
+    assert [leaked.where for leaked in ledger.history().all(Leaked)] == ["ReplicationSource orders/s"]
+
+
 def test_writes_are_counted_by_kind_and_begin_anew_with_each_count(ledger: Ledger) -> None:
     notebook = Notebook(ledger, frozenset({"orders"}))
     for _ in range(3):
@@ -151,6 +164,7 @@ class Files:
         self.names: set[str] | Exception = set()
         self.truth: Any = Absent("none yet")
         self.asked = 0
+        self.secrets = frozenset({"the engine's own password"})
 
     def files(self) -> frozenset[str]:
         if isinstance(self.names, Exception):
@@ -226,8 +240,9 @@ class Stream:
 class Api:
     """An API server with one claim that becomes bound; it may refuse to answer at first, and keep things for ever."""
 
-    def __init__(self, *, refuses: int = 0, keeps: bool = False) -> None:
+    def __init__(self, *, refuses: int = 0, keeps: bool = False, tells: object = None) -> None:
         self.refuses = refuses
+        self.tells = tells
         self.keeps = keeps
         self.claims = [claim(phase="Pending")]
         self.applied: list[Any] = []
@@ -242,7 +257,8 @@ class Api:
 
     def watch(self, kind: Any, namespace: str | None, since: str, *, for_s: float) -> Stream:
         del namespace, since, for_s
-        return Stream([Change("MODIFIED", claim(phase="Bound"))] if kind == CLAIM else [])
+        told = [Change("MODIFIED", self.tells)] if kind == JOB and self.tells is not None else []  # type: ignore[arg-type]
+        return Stream([Change("MODIFIED", claim(phase="Bound"))] if kind == CLAIM else told)
 
     def list(self, kind: Any, namespace: str | None = None) -> list[Any]:
         del namespace
@@ -314,6 +330,49 @@ def test_what_could_not_be_watched_for_a_while_is_said_and_is_no_pass(ledger: Le
     assert rulings[Invariant.I7].standing is rulings[Invariant.I11].standing is Standing.NOT_SHOWN
     assert rulings[Invariant.I12].standing is Standing.NOT_SHOWN
     assert "Job was not watched" in rulings[Invariant.I12].said[0]
+
+
+def test_what_was_not_watched_any_more_when_the_drill_ended_is_said_and_is_no_pass(ledger: Ledger) -> None:
+    api = Api(refuses=1_000_000)
+    watched = monitors(ledger, api)
+    watched.start()
+    while api.refuses == 1_000_000:
+        threading.Event().wait(0.01)
+    rulings = {each.invariant: each for each in watched.end(is_settling=False)}
+    assert [blind.what for blind in ledger.history().all(Blind)] == [JOB.name]
+    assert rulings[Invariant.I12].standing is Standing.NOT_SHOWN
+    assert any("Job was not watched" in said for said in rulings[Invariant.I12].said)
+
+
+def test_a_watch_that_nothing_breaks_leaves_no_gap_when_it_is_ended(ledger: Ledger) -> None:
+    watched = monitors(ledger, Api())
+    watched.start()
+    watched.end(is_settling=False)
+    assert not ledger.history().all(Blind)
+    assert not ledger.history().all(WatchEnded)[0].broken
+
+
+def test_a_watch_that_fails_for_a_mistake_of_ours_is_said_and_is_no_pass(ledger: Ledger) -> None:
+    api = Api(tells={"metadata": {"name": "a Job without a uid", "namespace": "orders", "resourceVersion": "8"}})
+    watched = monitors(ledger, api)
+    watched.start()
+    while any(thread.name == "watch of Job" for thread in threading.enumerate()):
+        threading.Event().wait(0.01)
+    rulings = {each.invariant: each for each in watched.end(is_settling=False)}
+    (broken,) = ledger.history().all(WatchEnded)[0].broken
+    assert broken.startswith("watch of Job: KeyError")
+    assert rulings[Invariant.I12].standing is Standing.NOT_SHOWN
+    assert any(broken in said for said in rulings[Invariant.I12].said)
+
+
+def test_the_password_that_opens_a_repository_is_a_secret_whoever_chose_it(ledger: Ledger) -> None:
+    api = Api()
+    api.claims[0]["metadata"]["annotations"] = {"note": "opened with the engine's own password"}
+    watched = monitors(ledger, api)
+    watched.start()
+    rulings = {each.invariant: each for each in watched.end(is_settling=True)}
+    assert [leaked.where for leaked in ledger.history().all(Leaked)] == ["PersistentVolumeClaim orders/data"]
+    assert rulings[Invariant.I12].standing is Standing.BROKEN
 
 
 def test_what_outlives_the_clean_up_is_named(ledger: Ledger) -> None:
