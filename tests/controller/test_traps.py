@@ -15,6 +15,7 @@ from controller.branch import Branch
 from controller.contract import Repo
 from controller.lifecycle import Stage
 from controller.model import (
+    Annotate,
     Answer,
     Child,
     Create,
@@ -336,6 +337,18 @@ def test_a_newer_point_than_decided_is_written_down_and_an_older_one_is_not_rest
     assert newer.branch is Branch.START_RESTORE
     rolled_back = decision(world(RESTORING, Exists(POINTS[0].id, POINTS[0].at, 1)))
     assert (rolled_back.branch, rolled_back.writes) == (Branch.POINT_VANISHED, ())
+
+
+def test_in_a_store_that_was_copied_the_newest_is_restored_although_another_one_was_stored_last() -> None:
+    # A copy gives every object the time at which it was copied: the oldest point may well be the last.
+    waiting = admitted(Exists(POINTS[0].id, NOW, len(POINTS)))
+    found = decision(world(waiting, EXISTS))
+    assert found.branch is Branch.START_RESTORE
+    (renewed,) = (write for write in found.writes if isinstance(write, Annotate))
+    decided = stamp.read(renewed.annotations)
+    assert decided is not None
+    assert decided.restore is not None
+    assert decided.restore.point == POINTS[-1].id
 
 
 ALLOWED = {
