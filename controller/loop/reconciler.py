@@ -15,7 +15,7 @@ from controller.cluster.saying import Said
 from controller.contract import Reason
 from controller.decide import decide
 from controller.lifecycle import Stage
-from controller.model import Answer
+from controller.model import Announce, Answer, RemoveLock
 from controller.store.s3 import StoreError
 
 if TYPE_CHECKING:
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from controller.cluster.reader import Looked, Reader
     from controller.cluster.writer import Writer
     from controller.loop.measures import Measures
-    from controller.model import Claim, Decision
+    from controller.model import Claim, Decision, Write
     from controller.settings import Settings
 
 _LOG: Final = logging.getLogger("firedrill.reconcile")
 # After writes: their own events wake us, but a write that changed nothing makes none.
 _AGAIN_S: Final = 2.0
 _FORBIDDEN: Final = 403
+# What the same write is answered the next time, too: 500 is a webhook of somebody else that does not answer.
+_REFUSALS: Final = frozenset({400, _FORBIDDEN, 422, 500})
 # A start looks at every claim at once. Without chance, those that stay as they are would be looked at, and their stores
 # asked, all at once ever after.
 _LASTING: Final = frozenset({Answer.DONE, Answer.ATTENTION})
@@ -61,8 +63,8 @@ class Reconciler:
         for write in decision.writes:
             try:
                 await self._writer.write(*key, write)
-            except ApiError as error:
-                await self._refused(looked, decision, error)
+            except (ApiError, StoreError) as error:
+                await self._refused(looked, decision, write, error)
                 raise
             self._measures.wrote(type(write).__name__.lower())
         if world.claim is not None:
@@ -98,13 +100,15 @@ class Reconciler:
             await self._writer.set_condition(claim, said)
         await self._writer.tell(claim, said, decision.outcome.answer)
 
-    async def _refused(self, looked: Looked, decision: Decision, error: ApiError) -> None:
-        """A write is forbidden, by a quota or a policy: whoever owns the claim has to know; the log is not theirs."""
-        claim = looked.world.claim
-        if claim is None or claim.terminating or error.status != _FORBIDDEN:
+    async def _refused(self, looked: Looked, decision: Decision, write: Write, error: ApiError | StoreError) -> None:
+        """A quota, a policy or a store stops a write: whoever owns the claim has to know; the log is not theirs.
+
+        Nothing else is told meanwhile, and what was told before, such as that it is protected, may not be so any more.
+        """
+        claim, why = looked.world.claim, _why_refused(write, error)
+        if claim is None or claim.terminating or why is None:
             return
-        message = f"[{decision.branch.value}] the API server forbids it: {causes.quoted(str(error))}"
-        said = Said("False", Reason.WAITING.value, message)
+        said = Said("False", Reason.WAITING.value, f"[{decision.branch.value}] {why}: {causes.quoted(str(error))}")
         if saying.is_told(looked.said, said):
             return
         with contextlib.suppress(ApiError):
@@ -142,3 +146,14 @@ class Reconciler:
             "writes": len(decision.writes),
         }
         _LOG.info(decision.outcome.message, extra=details)
+
+
+def _why_refused(write: Write, error: ApiError | StoreError) -> str | None:
+    """Who stops a write; None if it passes another time."""
+    if isinstance(error, StoreError):
+        # Only these two write to a store.
+        repo = write.repo.value if isinstance(write, Announce | RemoveLock) else "S3"
+        return f"the {repo} store cannot be written to"
+    if error.status not in _REFUSALS:
+        return None
+    return "the API server forbids it" if error.status == _FORBIDDEN else "the API server refuses it"

@@ -16,7 +16,7 @@ from controller.contract import Repo
 from controller.intent import NotOurs, read
 from controller.loop.measures import Measures
 from controller.loop.reconciler import Reconciler
-from controller.model import Kind, Unknown
+from controller.model import Announce, Kind, Unknown
 from controller.stalls import AwaitedSnapshot, FailedMover, Stall
 from controller.store.s3 import StoreError
 from controller.store.watch import Note
@@ -29,6 +29,7 @@ from tests.controller.scene import (
     POINTS,
     SETTINGS,
     STANDBY,
+    TWO_STORES,
     claim,
     decision,
     protecting,
@@ -41,6 +42,7 @@ from tests.controller.scene import (
 if TYPE_CHECKING:
     from controller.cluster.saying import Said
     from controller.model import World
+    from controller.settings import Settings
 
 KEY = ("shop", "orders")
 
@@ -71,10 +73,16 @@ class Writes:
 
 
 def look(
-    seen: World, writes: Writes, *, said: Said | None = None, notes: tuple[Note, ...] = (), times: int = 1
+    seen: World,
+    writes: Writes,
+    *,
+    said: Said | None = None,
+    notes: tuple[Note, ...] = (),
+    times: int = 1,
+    settings: Settings = SETTINGS,
 ) -> tuple[float | None, Measures, list[tuple[str, str]]]:
     """Look at a claim some times."""
-    reading = NotOurs() if seen.claim is None else read(seen.claim, SETTINGS)
+    reading = NotOurs() if seen.claim is None else read(seen.claim, settings)
 
     class Reader:
         async def look(self, _key: object) -> Looked:
@@ -84,7 +92,7 @@ def look(
     gone: list[tuple[str, str]] = []
     reader: Any = Reader()
     writer: Any = writes
-    reconciler = Reconciler(SETTINGS, reader, writer, measures, gone.append)
+    reconciler = Reconciler(settings, reader, writer, measures, gone.append)
 
     async def run() -> float | None:
         again_s = None
@@ -177,6 +185,45 @@ def test_a_write_that_is_forbidden_is_told_on_the_claim_once_and_tried_again() -
     with pytest.raises(ApiError):
         look(seen, writes, said=told_before)
     assert len(writes.done) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ApiError(422, "POST secrets", "is invalid"), "the API server refuses it"),
+        (ApiError(500, "POST secrets", "failed calling webhook"), "the API server refuses it"),
+        (StoreError("the store did not answer in time"), "the remote store cannot be written to"),
+    ],
+)
+def test_a_write_that_is_refused_is_told_on_a_claim_that_says_it_is_protected(error: Exception, why: str) -> None:
+    class Refusing(Writes):
+        async def write(self, _namespace: str, _name: str, write: Any) -> None:
+            if isinstance(write, Announce) or isinstance(error, ApiError):
+                raise error
+
+        async def set_condition(self, _claim: Any, said: Said) -> None:
+            self.done.append(f"{said.status} {said.message}")
+
+    # A remote store was added to the installation: of it nothing is there yet, and it does not answer.
+    of = settled_claim()
+    truths = {Repo.LOCAL: EXISTS, Repo.REMOTE: Unknown("the store did not answer in time")}
+    seen = world(of, children=protecting(of), truths=truths)
+    writes = Refusing()
+    with pytest.raises(type(error)):
+        look(seen, writes, said=saying.Said("True", "Protected", "[74] backed up"), settings=TWO_STORES)
+    assert [each for each in writes.done if each.startswith("False") and why in each]
+
+
+@pytest.mark.parametrize("status", [0, 404, 409, 429, 503])
+def test_a_write_that_passes_another_time_is_told_nobody(status: int) -> None:
+    class Busy(Writes):
+        async def write(self, _namespace: str, _name: str, _write: Any) -> None:
+            raise ApiError(status, "POST secrets", "later")
+
+    writes = Busy()
+    with pytest.raises(ApiError):
+        look(world(claim(), ABSENT), writes)
+    assert writes.done == []
 
 
 def held_up(words: str) -> World:
