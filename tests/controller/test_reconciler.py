@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from controller.cluster.api import ApiError
 from controller.cluster.reader import Looked
 from controller.contract import Repo
 from controller.intent import NotOurs, read
+from controller.loop import reconciler as reconciler_module
 from controller.loop.measures import Measures
 from controller.loop.reconciler import Reconciler
 from controller.model import Announce, Kind, Unknown
@@ -212,6 +214,55 @@ def test_a_write_that_is_refused_is_told_on_a_claim_that_says_it_is_protected(er
     with pytest.raises(type(error)):
         look(seen, writes, said=saying.Said("True", "Protected", "[74] backed up"), settings=TWO_STORES)
     assert [each for each in writes.done if each.startswith("False") and why in each]
+
+
+def edited() -> World:
+    """A claim whose source somebody has changed: it is put right."""
+    of = settled_claim()
+    found = [
+        replace(each, content={**each.content, "paused": True}) if each.kind is Kind.SOURCE else each
+        for each in protecting(of)
+    ]
+    return world(of, EXISTS, children=tuple(found))
+
+
+def look_for(seen: list[World], seconds: int, writes: Writes, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """Look again whenever it is asked for, for so many seconds; the pauses. Of what is seen, the last stays so."""
+    clock = SimpleNamespace(monotonic=lambda: at_s)
+    monkeypatch.setattr(reconciler_module, "time", clock)
+    at_s, pauses_s = 0.0, list[float | None]()
+
+    class Reader:
+        async def look(self, _key: object) -> Looked:
+            now = seen.pop(0) if len(seen) > 1 else seen[0]
+            return Looked(now, read(settled_claim(), SETTINGS), None)
+
+    reader: Any = Reader()
+    writer: Any = writes
+    reconciler = Reconciler(SETTINGS, reader, writer, Measures(lambda: 0), lambda _key: None)
+    while at_s < seconds:
+        pauses_s.append(asyncio.run(reconciler.look(KEY)))
+        at_s += pauses_s[-1] or 0
+    return pauses_s
+
+
+def test_what_is_put_right_and_never_stays_so_is_written_ever_more_seldom_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As under a webhook that changes each source back: no write fails, and no event tells of any.
+    writes = Writes()
+    pauses_s = look_for([edited()], 3600, writes, monkeypatch)
+    assert pauses_s[:2] == [2, 2]
+    assert max(each or 0 for each in pauses_s) == 300
+    assert writes.done.count("Replace") < 30
+    assert [each for each in writes.done if "condition" in each][:1] == ["condition NeedsAttention"]
+
+
+def test_what_is_put_right_once_more_is_looked_at_as_soon_as_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [edited()] * 12 + [at_rest(), edited()]
+    pauses_s = look_for(seen, 1200, Writes(), monkeypatch)
+    assert (pauses_s[11] or 0) > 10
+    assert pauses_s[13] == 2
 
 
 @pytest.mark.parametrize("status", [0, 404, 409, 429, 503])
