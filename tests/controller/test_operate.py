@@ -15,11 +15,11 @@ import pytest
 
 from controller import __main__ as program
 from controller import contract, naming, stamp
-from controller.cluster.api import CHILDREN, CLAIMS
+from controller.cluster.api import CHILDREN, CLAIMS, PODS
 from controller.cluster.claims import claim_from
 from controller.contract import Repo
 from controller.model import Absent, Exists, Kind, RestorePoint, Unknown
-from controller.operate import backing_up, backups, orphans, recreating, restoring, site, standbys
+from controller.operate import backing_up, backups, leaving, orphans, recreating, restoring, site, standbys
 from controller.operate.recreating import Change
 from controller.operate.restoring import Order
 from controller.operate.site import Found, Name, Refused, Site
@@ -299,6 +299,43 @@ def test_with_its_backups_the_image_that_stands_by_is_deleted_when_that_is_agree
     told, server = _with_standby(lambda site: standbys.remove(site, NAME, agreed=True), of)
     assert any(f"{name} and its image deleted" in line for line in told)
     assert server.writes() == [f"DELETE {CHILDREN[Kind.DESTINATION].path('shop', name)}"]
+
+
+def _left_behind(labels: dict[str, str], phase: str) -> ApiServer:
+    """A server without the claim and its sources, and with a pod as VolSync makes them."""
+    server, made = ApiServer(), {"app.kubernetes.io/created-by": "volsync"}
+    metadata = {"namespace": "shop", "labels": {**made, **labels}, "deletionTimestamp": "2026-01-10T12:00:00Z"}
+    server.put(f"{PODS.path('shop')}/mover", {"metadata": metadata, "status": {"phase": phase}})
+    return server
+
+
+@pytest.mark.parametrize(
+    ("owner", "may_write"),
+    [
+        (naming.source("shop", "orders", "aaaaaaaa", "local"), True),
+        (naming.source("shop", "other", "aaaaaaaa", "local"), False),
+        (naming.standby("shop", "orders", "aaaaaaaa"), False),
+    ],
+)
+def test_backups_are_not_deleted_while_a_mover_that_was_told_to_stop_may_still_write(
+    owner: str, *, may_write: bool
+) -> None:
+    job = naming.destination_job(owner) if owner.endswith("sby") else naming.source_job(owner)
+    server = _left_behind({"job-name": job}, "Running")
+
+    async def within() -> None:
+        async with serving(server) as api:
+            configuration: Any = SimpleNamespace(
+                namespace="controller", base_secrets={}, settings=SimpleNamespace(stores={})
+            )
+            stores: Any = None
+            await leaving.delete_backups(Site(configuration, api, stores, lambda _line: None), NAME, agreed=True)
+
+    if may_write:
+        with pytest.raises(Refused, match="mover mover may still write"):
+            asyncio.run(within())
+    else:
+        asyncio.run(within())
 
 
 @pytest.mark.parametrize(
