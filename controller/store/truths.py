@@ -29,6 +29,8 @@ Given = Credentials | MissingCredentials
 RESTIC: Final = "restic"
 # restic derives its key for about a second, and longer on a busy machine.
 RESTIC_S: Final = 30.0
+# For a page of a thousand notes, which a busy store looks into one by one. Each note that is not had costs a request.
+_NOTES_S: Final = 15.0
 # What a pod's memory has room for beside the controller (deploy/serve.yaml): many claims may be created at once that
 # ask for an older restore point each, and whoever runs out of memory answers nobody.
 RESTICS_MAX: Final = 2
@@ -120,7 +122,7 @@ class Stores:
             return {}
         prefix = naming.known_prefix(self._settings.stores[repo].prefix)
         found: dict[str, int] = {}
-        for entry in await self.bucket(repo, access).all(prefix):
+        for entry in await self.bucket(repo, access).all(prefix, page_s=_NOTES_S):
             full_name, _, size = entry.key.removeprefix(prefix).rpartition("/")
             if size.isdecimal():
                 found.setdefault(full_name, int(size))

@@ -6,6 +6,7 @@ a sync of the claim has begun or ended since.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -91,7 +92,8 @@ class StoreWatch:
         if kept is not None and kept.syncs == syncs and time.monotonic() - kept.at_s < _USED_AGAIN_S:
             return kept.told
         repos = [Repo.LOCAL, *([Repo.REMOTE] if reading.remote else [])]
-        seen = {repo: await self._look(repo, claim, given) for repo in repos}
+        looks = await asyncio.gather(*(self._look(repo, claim, given) for repo in repos))
+        seen = dict(zip(repos, looks, strict=True))
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
         if a_mover_runs or told.locks:
             return told
