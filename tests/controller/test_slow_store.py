@@ -5,52 +5,27 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
-from controller.configuration import parse
 from controller.contract import Repo
 from controller.intent import read
 from controller.store.asking import Seen
-from controller.store.session import open_session
-from controller.store.truths import Stores
 from controller.store.watch import StoreWatch
+from tests.controller import odd_store
 from tests.controller.scene import BASE, COUNTED, TWO_STORES, protecting, settled_claim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiohttp import web
+
 GIVEN = {Repo.LOCAL: BASE, Repo.REMOTE: BASE}
-NOTES = (
-    '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated><Contents>'
-    "<Key>.firedrill/known/shop/orders/1024</Key><LastModified>2026-01-10T12:00:00Z</LastModified></Contents>"
-    "</ListBucketResult>"
-)
 
 
 def test_the_one_listing_of_all_notes_may_take_longer_than_a_request_about_one_claim() -> None:
     async def answer(_request: web.Request) -> web.Response:
         await asyncio.sleep(0.6)
-        return web.Response(text=NOTES)
+        return odd_store.listing(".firedrill/known/shop/orders/1024")
 
-    async def noted() -> Mapping[str, int]:
-        application = web.Application()
-        application.router.add_get("/{path:.*}", answer)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        configuration = parse(
-            f"stores: {{local: {{endpoint: 'http://{host}:{port}', bucket: backups, secret: base}}}}\n"
-            "s3: {connectSeconds: 0.2, answerSeconds: 0.3}\n",
-            "here",
-        )
-        try:
-            async with open_session(configuration.s3) as session:
-                return await Stores(configuration, session).noted(Repo.LOCAL, GIVEN)
-        finally:
-            await runner.cleanup()
-
-    assert asyncio.run(noted()) == {"shop/orders": 1024}
+    assert odd_store.ask(answer, lambda stores: stores.noted(Repo.LOCAL, GIVEN), answer_s=0.3) == {"shop/orders": 1024}
 
 
 class _Waiting:
