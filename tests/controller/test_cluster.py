@@ -784,6 +784,24 @@ def test_a_change_of_any_child_mover_or_image_wakes_its_claim() -> None:
     assert cache.images_of("shop", "orders") == (image,)
 
 
+def test_of_a_claim_that_is_gone_for_good_not_even_its_name_is_kept() -> None:
+    of, woken = settled_claim(), list[tuple[str, str]]()
+    cache = Cache(woken.append)
+    server = ApiServer()
+    stored = server.put(SHOP, body_of(of))
+    for _ in range(2):  # in whichever order a process learns that it is gone, and that another one is there
+        cache.claims.put(stored)
+        cache.forget(("shop", "orders"))
+        assert len(cache._names) == 1
+        cache.claims.drop(server.put(SHOP, body_of(of)))
+        cache.forget(("shop", "orders"))
+        assert len(cache._names) == 0
+        stored = server.put(SHOP, body_of(of))
+    before = len(woken)
+    cache.claims.put(stored)
+    assert len(woken) == before + 1
+
+
 def test_what_concerns_no_claim_is_not_kept() -> None:
     server, cache = ApiServer(), Cache(lambda _: None)
     cache.children[Kind.SOURCE].put(
