@@ -228,9 +228,8 @@ def edited() -> World:
 
 def look_for(seen: list[World], seconds: int, writes: Writes, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
     """Look again whenever it is asked for, for so many seconds; the pauses. Of what is seen, the last stays so."""
-    clock = SimpleNamespace(monotonic=lambda: at_s)
-    monkeypatch.setattr(reconciler_module, "time", clock)
     at_s, pauses_s = 0.0, list[float | None]()
+    monkeypatch.setattr(reconciler_module, "time", SimpleNamespace(monotonic=lambda: at_s))
 
     class Reader:
         async def look(self, _key: object) -> Looked:
