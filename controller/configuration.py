@@ -204,7 +204,8 @@ class _File(_Part):
     s3: _S3 = Field(default_factory=_S3)
     admission: _Admission = Field(default_factory=_Admission)
     metrics_port: _Port = Field(default=8080, alias="metricsPort")
-    workers: Annotated[int, Field(ge=1, le=64)] = 4
+    # A look at a claim mostly waits for its stores: few of them leave the processor idle.
+    workers: Annotated[int, Field(ge=1, le=64)] = 16
 
     @model_validator(mode="after")
     def _fits_together(self) -> _File:

@@ -56,6 +56,7 @@ async def run(configuration: Configuration, writer_type: type[Writer] = Writer) 
 
         def forget(key: Key) -> None:
             watch.forget("/".join(key))
+            cache.forget(key)
 
         reconciler = Reconciler(configuration.settings, reader, writer, measures, forget)
         following = _Following(api, cache, configuration)

@@ -224,7 +224,7 @@ def _start(  # noqa: PLR0917 - all of it is needed to begin
     writes: list[Write] = []
     why = f"restoring {renewed.point} of {renewed.point_at.isoformat()}"
     if renewed != restore:
-        newer = replace(decided, why=f"{why}, which was finished after the claim was created", restore=renewed)
+        newer = replace(decided, why=f"{why}, the newest when the repository itself was read", restore=renewed)
         writes.append(Annotate(claim.uid or "", {DECISION_ANNOTATION: stamp.written(newer)}))
     writes += [*credentials, *children.as_made(Kind.DESTINATION, wanted, claim, world)]
     return say.again(Branch.START_RESTORE, Stage.RESTORING, Reason.RESTORING, why, writes)
@@ -233,7 +233,9 @@ def _start(  # noqa: PLR0917 - all of it is needed to begin
 def _asked_again(claim: Claim, world: World, restore: Restore) -> Restore | Decision:  # noqa: PLR0911
     """The restore, as the repository says it now: what was true at creation may not be any more.
 
-    A restore of nothing would succeed. A newer point can be there if the claim was created while a backup ended.
+    A restore of nothing would succeed. A newer point can be there if the claim was created while a backup ended. Or
+    what was decided is there and was never the newest: a store dates objects by when they were stored, and in one that
+    was copied they stand in another order.
     """
     found: Truth = world.truths.get(restore.repo, Unknown(f"nobody asked the {restore.repo.value} repository"))
     match found:
@@ -254,7 +256,8 @@ def _asked_again(claim: Claim, world: World, restore: Restore) -> Restore | Deci
             return restore
         case RestorePoint(at, point_id):
             at = at.replace(microsecond=0)
-            if not isinstance(restore.request, Latest) or at < restore.point_at:
+            is_left = any(each.id == restore.point for each in found.points)
+            if not isinstance(restore.request, Latest) or (at < restore.point_at and not is_left):
                 return _vanished(claim, restore, f"the request now leads to {point_id} of {at.isoformat()}")
             return replace(restore, point=point_id, point_at=at)
         case _:

@@ -40,22 +40,6 @@ class Looked:
     present: bool | Failed
 
 
-def looked(status: int | None, why: str = "") -> Looked:
-    """What the answer to a signed HEAD or GET of one object says. None stands for no answer at all.
-
-    Only 404 is "no", and only for an object: below a bare prefix there may be backups, and it answers 404 as well.
-    """
-    match status:
-        case 200:
-            return Looked(present=True)
-        case 404:
-            return Looked(present=False)
-        case None:
-            return Looked(Failed(why or "the store did not answer"))
-        case _:
-            return Looked(Failed(f"the store answered {status} {why}".rstrip()))
-
-
 def truth_of(listing: Listing, *, marker: Looked, known: Looked, announced: bool = False) -> Truth:
     """What a store knows of a claim.
 

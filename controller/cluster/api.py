@@ -85,6 +85,11 @@ class ApiError(Exception):
         """An object of this name exists already, or the one that was meant has changed or is gone."""
         return self.status == 409
 
+    @property
+    def is_silence(self) -> bool:
+        """The server did not answer, or cannot now: nothing can be said of what was asked about."""
+        return self.status in {0, 429} or self.status >= 500
+
 
 class Patch(Enum):
     """How a patch is understood."""

@@ -32,7 +32,7 @@ class BaseSecrets:
         self._read_at_s = float("-inf")
 
     async def current(self) -> Mapping[Repo, Given]:
-        """What is given, at most half a minute old. Never raises."""
+        """What is given, at most half a minute old; older where the API server does not answer. Never raises."""
         if time.monotonic() - self._read_at_s > _READ_EVERY_S:
             self._given = {repo: await self._read(repo, name) for repo, name in self._names.items()}
             complete = all(isinstance(given, Credentials) for given in self._given.values())
@@ -48,5 +48,8 @@ class BaseSecrets:
             if error.is_missing:
                 keys = ", ".join(resources.BASE_KEYS)
                 return MissingCredentials(f"{where} does not exist; create it with the keys {keys}")
+            before = self._given.get(repo)
+            if error.is_silence and isinstance(before, Credentials):
+                return before
             return MissingCredentials(f"{where} could not be read: {error}")
         return Credentials(found.get("data") or {})

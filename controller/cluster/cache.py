@@ -193,6 +193,11 @@ class Cache:
         """The mover pods of a namespace that were seen to fail, those that are gone since included."""
         return tuple(name for where, name in self.movers.ended if where == namespace)
 
+    def forget(self, key: Key) -> None:
+        """Nothing of the claim is left; if there is another one by now, that is known by its name."""
+        if self.claims.get(key) is None:
+            self._names.pop((key[0], naming.claim_key(*key)), None)
+
     def _of_kind(self, kind: Kind) -> Shelf[Child]:
         return Shelf(lambda body: child_from(kind, body), claim_names, self._object_changed)
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from controller.settings import Settings
 
 _ASKED_EVERY_S: Final = 60.0
+# Somebody waits for what is missing, but not each of ten thousand claims has to ask for it.
+_LACKING_ASKED_EVERY_S: Final = 2.0
 _VOLSYNC: Final = "apis/volsync.backube/v1alpha1"
 # What is set or read of VolSync's kinds and came with some release of it; a schema without a field drops it in silence.
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -47,10 +49,10 @@ class Platform:
 
     async def lacking(self) -> tuple[str, ...]:
         """In words, with what to do. Raises `ApiError` where the API server does not say."""
-        if time.monotonic() - self._asked_at_s > _ASKED_EVERY_S:
+        every_s = _LACKING_ASKED_EVERY_S if self._lacking else _ASKED_EVERY_S
+        if time.monotonic() - self._asked_at_s > every_s:
             self._lacking = (*await self._of_volsync(), *await self._of_snapshots())
-            # What is missing is looked for at each turn: somebody waits for it.
-            self._asked_at_s = float("-inf") if self._lacking else time.monotonic()
+            self._asked_at_s = time.monotonic()
         return self._lacking
 
     async def _of_volsync(self) -> tuple[str, ...]:

@@ -35,6 +35,10 @@ class Follower(Protocol):
         ...
 
 
+class WentBack(Exception):
+    """The versions of the API server are lower than they were: what was seen of it may never have been."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What to follow. `selector` is one of labels; with `metadata_only` objects come without spec and status."""
@@ -64,19 +68,31 @@ class Backoff:
 
 
 async def follow(api: Api, watched: Watched, follower: Follower, seen: asyncio.Event) -> NoReturn:
-    """Tell the follower of every object. `seen` is set once all were told, or where the server knows no such kind."""
+    """Tell the follower of every object. `seen` is set once all were told, or where the server knows no such kind.
+
+    Raises `WentBack`, after which nothing that is kept can be believed: a process has to begin anew.
+    """
     backoff = Backoff()
     version: str | None = None
+    highest = 0
+    is_doubted = False
     while True:
         try:
             if version is None:
                 version = await _list(api, watched, follower)
+                _check_forward(watched, version, highest)
+                highest = max(highest, int(version))
                 seen.set()
+            elif is_doubted:
+                # A watch from a version that is still to come says nothing until then, and not that it is so.
+                _check_forward(watched, await _present_version(api, watched), highest)
+            is_doubted = False
             began_s = time.monotonic()
             async for kind, body in api.watch(
                 watched.path, version, watched.selector, metadata_only=watched.metadata_only
             ):
                 version = body["metadata"]["resourceVersion"]
+                highest = max(highest, int(version))
                 backoff.reset()
                 if kind in {"ADDED", "MODIFIED"}:
                     follower.put(body)
@@ -87,6 +103,7 @@ async def follow(api: Api, watched: Watched, follower: Follower, seen: asyncio.E
             # Nobody else would notice: what is watched seems never to change.
             _LOG.warning("the watch of %s was ended at once", watched.path)
         except ApiError as error:
+            is_doubted = True
             if error.status == _GONE:
                 version = None
             elif error.is_missing:
@@ -109,3 +126,12 @@ async def _list(api: Api, watched: Watched, follower: Follower) -> str:
         version = page.version
     follower.keep_only(found, version)
     return version
+
+
+async def _present_version(api: Api, watched: Watched) -> str:
+    return (await anext(api.pages(watched.path, watched.selector, metadata_only=True))).version
+
+
+def _check_forward(watched: Watched, version: str, highest: int) -> None:
+    if int(version) < highest:
+        raise WentBack(f"{watched.path} is at {version} and was at {highest}: etcd was restored from an earlier copy")

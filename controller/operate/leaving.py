@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from controller import contract, naming
-from controller.cluster.api import CHILDREN, CLAIMS, ApiError, Patch
+from controller.cluster.api import CHILDREN, CLAIMS, PODS, ApiError, Patch
+from controller.cluster.claims import MADE_BY_VOLSYNC, mover_from
 from controller.model import Kind, MissingCredentials
 from controller.naming import claim_key
 from controller.operate import standbys
@@ -29,7 +30,7 @@ async def decommission(site: Site, name: Name) -> None:
         await site.api.patch(CLAIMS.path(name.namespace, name.claim), body, Patch.MERGE)
 
     async def look() -> str | None:
-        remaining = await _children(site, name)
+        remaining = await _at_work(site, name)
         return f"{', '.join(remaining)} remains" if remaining else None
 
     await site.until(f"the children of {name} to be removed", _RELEASED_DEADLINE_S, look)
@@ -42,7 +43,7 @@ async def delete_backups(site: Site, name: Name, *, agreed: bool) -> None:
     found = await site.find(name)
     if found is not None and contract.TIER_LABEL in found.claim.labels:
         raise Refused(f"{name} exists and is backed up; first: decommission {name}")
-    if remaining := await _children(site, name, but=naming.is_standby):
+    if remaining := await _at_work(site, name, but=naming.is_standby):
         raise Refused(f"{name}: {', '.join(remaining)} may still write; wait until it is gone, and try again")
     await standbys.remove(site, name, agreed=agreed)
     for repo in site.configuration.settings.stores:
@@ -69,8 +70,11 @@ async def _delete(site: Site, name: Name, repo: Repo, *, agreed: bool) -> None:
     site.tell(f"{repo.value} repository of {name}: {len(objects)} objects {done}")
 
 
-async def _children(site: Site, name: Name, but: Callable[[str, str, str], bool] = lambda *_: False) -> tuple[str, ...]:
-    """What there is of a claim's sources and destinations, without those that `but` knows by their names."""
+async def _at_work(site: Site, name: Name, but: Callable[[str, str, str], bool] = lambda *_: False) -> tuple[str, ...]:
+    """A claim's sources, destinations and movers, without those that `but` knows by the names of the first two.
+
+    A mover outlives its source by the grace of its pod, and writes meanwhile: its script swallows the signal.
+    """
     selector = f"{contract.CLAIM_KEY_LABEL}={claim_key(name.namespace, name.claim)}"
     found = []
     for kind in (Kind.SOURCE, Kind.DESTINATION):
@@ -82,4 +86,9 @@ async def _children(site: Site, name: Name, but: Callable[[str, str, str], bool]
             continue
         names = [body["metadata"]["name"] for body in bodies]
         found += [f"{kind.value} {each}" for each in names if not but(name.namespace, name.claim, each)]
+    pods = await site.api.list(PODS.path(name.namespace), MADE_BY_VOLSYNC)
+    prefix = naming.child_prefix(name.namespace, name.claim)
+    for mover in (each for pod in pods if (each := mover_from(pod)) is not None):
+        if mover.owner.startswith(prefix) and not but(name.namespace, name.claim, mover.owner):
+            found.append(f"mover {mover.pod}")
     return tuple(found)

@@ -127,18 +127,20 @@ async def _keep_volume(site: Site, name: Name, found: Found) -> None:
     )
 
 
+class _Taken(Refused):
+    """Somebody else has created the claim."""
+
+
 async def _apply(site: Site, name: Name, body: Object, file: Path) -> Found:
     """Create it; refused for a moment while what backed up its predecessor still goes."""
-    last: ApiError | None = None
 
     async def look() -> str | None:
-        nonlocal last
         try:
             await site.api.create(CLAIMS.path(name.namespace), body)
         except ApiError as error:
-            last = error
-            if error.is_conflict:
-                raise Refused(
+            # A conflict is the webhook's answer as well, while something of the predecessor is there.
+            if error.is_conflict and await site.find(name) is not None:
+                raise _Taken(
                     f"{name} was created by somebody else meanwhile, and starts from whatever that asked for: suspend "
                     f"what did it, delete the claim, then: kubectl create -f {file}"
                 ) from error
@@ -147,9 +149,9 @@ async def _apply(site: Site, name: Name, body: Object, file: Path) -> Found:
 
     try:
         await site.until(f"{name} to be created again", _GONE_DEADLINE_S, look)
+    except _Taken:
+        raise
     except Refused as refused:
-        if last is not None and last.is_conflict:
-            raise
         raise Refused(f"{refused}\nThe claim is gone, its backups and its old volume are not. Once the cause is "
                       f"mended: kubectl create -f {file}") from refused  # fmt: skip
     return await site.claim(name)

@@ -1,7 +1,8 @@
 """What a repository itself says, read by restic without a lock and without a cache. Nothing is written.
 
-restic asks a store that does not answer for up to 15 minutes, so each run has a deadline of its own. Its exit codes
-tell 10, no repository, and 12, wrong password (restic 0.18.1, cmd/restic/main.go).
+restic asks a store that does not answer for up to 15 minutes, so each run has a deadline of its own. Few run at once,
+since each derives its key in 32 MB of memory or more; to wait for a turn counts as time. Exit codes tell 10, no
+repository, and 12, wrong password (restic 0.18.1, cmd/restic/main.go).
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ class LockFile:
 
 
 class Restic:
-    """One repository. `program` is restic's own, `url` as restic addresses it."""
+    """One repository. `program` is restic's own, `url` as restic addresses it; `turns` are how many may run at once."""
 
-    def __init__(self, program: str, url: str, credentials: Credentials) -> None:
+    def __init__(self, program: str, url: str, credentials: Credentials, turns: asyncio.Semaphore) -> None:
         self._program = program
+        self._turns = turns
         # Nothing of our own environment but where programs lie: a RESTIC_* or AWS_* of it would lead elsewhere.
         self._environment = {
             "PATH": os.environ.get("PATH", ""),
@@ -87,6 +89,16 @@ class Restic:
             return Failed("restic's lock could not be read")
 
     async def _run(self, deadline_s: float, *arguments: str) -> _Done | Failed:
+        why_late = "restic had no turn in time: other repositories are read now"
+        try:
+            async with asyncio.timeout(deadline_s), self._turns:
+                why_late = "the store did not answer restic in time"
+                return await self._ended(*arguments)
+        except TimeoutError:
+            return Failed(why_late)
+
+    async def _ended(self, *arguments: str) -> _Done | Failed:
+        """What it says until it ends; if nobody waits for that any more, it is killed."""
         try:
             process = await asyncio.create_subprocess_exec(
                 self._program,
@@ -103,10 +115,7 @@ class Restic:
         except OSError as error:
             return Failed(f"{self._program} could not be run: {error.strerror}")
         try:
-            async with asyncio.timeout(deadline_s):
-                out, told = await process.communicate()
-        except TimeoutError:
-            return Failed("the store did not answer restic in time")
+            out, told = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()

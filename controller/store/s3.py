@@ -95,13 +95,16 @@ class Bucket:
             if (next_page := page.next_page) is None:
                 return tuple(found)
 
-    async def all(self, prefix: str, start_after: str = "") -> tuple[Entry, ...]:
-        """All objects below a prefix whose keys come after this one. Every page was read."""
+    async def all(self, prefix: str, start_after: str = "", page_s: float | None = None) -> tuple[Entry, ...]:
+        """All objects below a prefix whose keys come after this one. Every page was read.
+
+        `page_s` is how long one page may take, where that is not the deadline of all requests.
+        """
         found: list[Entry] = []
-        page = await self._page(prefix, start_after=start_after)
+        page = await self._page(prefix, start_after=start_after, within_s=page_s)
         found += page.entries
         while page.next_page is not None:
-            page = await self._page(prefix, next_page=page.next_page)
+            page = await self._page(prefix, next_page=page.next_page, within_s=page_s)
             found += page.entries
         return tuple(found)
 
@@ -125,6 +128,7 @@ class Bucket:
         next_page: str | None = None,
         keys_max: int | None = None,
         delimiter: str = "",
+        within_s: float | None = None,
     ) -> _Page:
         query = {"delimiter": delimiter, "encoding-type": "url", "list-type": "2", "max-keys": str(keys_max or _PAGE)}
         query["prefix"] = prefix
@@ -132,7 +136,7 @@ class Bucket:
             query["continuation-token"] = next_page
         elif start_after:
             query["start-after"] = start_after
-        return _page(await self._ask("GET", "", query=query))
+        return _page(await self._ask("GET", "", query=query, within_s=within_s))
 
     async def _ask(
         self,
@@ -142,17 +146,21 @@ class Bucket:
         query: Mapping[str, str] | None = None,
         content: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        within_s: float | None = None,
     ) -> bytes:
         text = "&".join(
             f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted((query or {}).items())
         )
         url = f"{self._base}{'/' if key else ''}{quote(key)}" + (f"?{text}" if text else "")
         signed = self._signed(verb, url, content, headers or {})
+        deadlines = self._session.timeout
+        if within_s is not None:
+            deadlines = aiohttp.ClientTimeout(total=within_s, sock_connect=deadlines.sock_connect)
         try:
             # The address is signed as it is written here: it must not be quoted anew on its way.
             address = URL(url, encoded=True)
             async with self._session.request(
-                verb, address, headers=signed, data=content or None, allow_redirects=False
+                verb, address, headers=signed, data=content or None, allow_redirects=False, timeout=deadlines
             ) as answer:
                 body = await answer.read()
         except TimeoutError as error:

@@ -29,6 +29,11 @@ Given = Credentials | MissingCredentials
 RESTIC: Final = "restic"
 # restic derives its key for about a second, and longer on a busy machine.
 RESTIC_S: Final = 30.0
+# For a page of a thousand notes, which a busy store looks into one by one. Each note that is not had costs a request.
+_NOTES_S: Final = 15.0
+# What a pod's memory has room for beside the controller (deploy/serve.yaml): many claims may be created at once that
+# ask for an older restore point each, and whoever runs out of memory answers nobody.
+RESTICS_MAX: Final = 2
 
 
 class Stores:
@@ -39,6 +44,7 @@ class Stores:
         self._regions = configuration.regions
         self._session = session
         self._answer_s = configuration.s3.answer_s
+        self._turns = asyncio.Semaphore(RESTICS_MAX)
         # What the store has left of the time for an answer at admission. A claim that is stored can wait.
         self._restic_in_time_s = configuration.admission.deadline_s - configuration.s3.answer_s
 
@@ -63,7 +69,7 @@ class Stores:
 
     def restic(self, repo: Repo, claim: Claim, given: Credentials) -> Restic:
         """The repository of a claim, as restic opens it."""
-        return Restic(RESTIC, resources.repository_url(claim, repo, self._settings), given)
+        return Restic(RESTIC, resources.repository_url(claim, repo, self._settings), given, self._turns)
 
     async def for_new(self, wanted: Intent, claim: Claim, given: Mapping[Repo, Given]) -> Mapping[Repo, Truth]:
         """What a claim that is being created needs: the local store, and the remote one where that holds nothing.
@@ -116,7 +122,7 @@ class Stores:
             return {}
         prefix = naming.known_prefix(self._settings.stores[repo].prefix)
         found: dict[str, int] = {}
-        for entry in await self.bucket(repo, access).all(prefix):
+        for entry in await self.bucket(repo, access).all(prefix, page_s=_NOTES_S):
             full_name, _, size = entry.key.removeprefix(prefix).rpartition("/")
             if size.isdecimal():
                 found.setdefault(full_name, int(size))

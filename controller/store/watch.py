@@ -6,6 +6,7 @@ a sync of the claim has begun or ended since.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -91,7 +92,10 @@ class StoreWatch:
         if kept is not None and kept.syncs == syncs and time.monotonic() - kept.at_s < _USED_AGAIN_S:
             return kept.told
         repos = [Repo.LOCAL, *([Repo.REMOTE] if reading.remote else [])]
-        seen = {repo: await self._look(repo, claim, given) for repo in repos}
+        looks = await asyncio.gather(*(self._look(repo, claim, given) for repo in repos))
+        seen = dict(zip(repos, looks, strict=True))
+        if reading.standby and not a_mover_runs:
+            seen[Repo.LOCAL] = await self._with_newest(claim, seen[Repo.LOCAL], given)
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
         if a_mover_runs or told.locks:
             return told
@@ -105,6 +109,21 @@ class StoreWatch:
     async def refuses(self, repo: Repo, claim: Claim, access: Credentials) -> bool:
         """See `Stores.refuses`."""
         return await self._stores.refuses(repo, claim, access)
+
+    async def _with_newest(self, claim: Claim, seen: Seen, given: Mapping[Repo, Given]) -> Seen:
+        """The same, with the newest restore point as the repository itself has it, unless it is noted already.
+
+        A listing goes by when objects were stored, and in a store that was copied they stand in another order. Of all
+        that rests on it, what stands by is all that is not read once more before it is used.
+        """
+        noted = newest.read(claim.uid, claim.annotations).get(Repo.LOCAL)
+        listed = seen.truth
+        if not isinstance(listed, Exists) or listed.count == 1 or (noted and noted.point == listed.newest):
+            return seen
+        exact = await self._stores.read(Repo.LOCAL, claim, given)
+        if not isinstance(exact, Exists):
+            return replace(seen, truth=exact)
+        return seen if exact.newest == listed.newest else replace(seen, truth=replace(exact, points=()))
 
     async def _compared(  # noqa: PLR0917 - all that was seen
         self,

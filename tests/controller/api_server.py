@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from controller.cluster.api import CHILDREN, CLAIMS, EVENTS, NODES, PODS, Api
+from controller.cluster.api import CHILDREN, CLAIMS, EVENTS, NODES, PODS, SNAPSHOT_CLASSES, Api
 from controller.cluster.connection import Connection, Token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 
-_PLURALS: Final = {each.plural for each in (CLAIMS, PODS, NODES, EVENTS, *CHILDREN.values())}
+_PLURALS: Final = {each.plural for each in (CLAIMS, PODS, NODES, EVENTS, SNAPSHOT_CLASSES, *CHILDREN.values())}
 
 
 @dataclass

@@ -17,7 +17,7 @@ from controller.cluster.cache import Cache
 from controller.cluster.claims import child_from, claim_from, mover_from, pod_state
 from controller.cluster.fresh import Fresh
 from controller.cluster.reader import Reader
-from controller.cluster.watching import Watched, follow
+from controller.cluster.watching import Watched, WentBack, follow
 from controller.cluster.writer import Writer
 from controller.contract import Reason, Repo
 from controller.model import (
@@ -706,6 +706,31 @@ def test_a_watch_that_breaks_off_goes_on_where_it_was() -> None:
     followed(server, steps)
 
 
+@pytest.mark.parametrize("how", [500, 410])
+def test_a_cluster_that_was_put_back_to_an_earlier_state_is_noticed_and_never_believed_to_be_as_it_was(
+    how: int,
+) -> None:
+    server = ApiServer()
+    server.put(CLAIMS.path("shop", "a"), {"metadata": {"namespace": "shop"}})
+
+    async def asked(api: Api) -> None:
+        seen, listed = Seen(), asyncio.Event()
+        task = asyncio.create_task(follow(api, Watched(CLAIMS.path()), seen, listed))
+        await listed.wait()
+        await until(seen, lambda: bool(server.watches))
+        server.put(CLAIMS.path("shop", "b"), {"metadata": {"namespace": "shop"}})
+        await until(seen, lambda: set(seen.there) == {"a", "b"})
+        # etcd is restored from a copy: versions begin again before those that were seen, and watches wait for them.
+        server.version = 50
+        server.refuse[CLAIMS.path()].append(how)
+        server.watches[0].put_nowait(None)
+        async with asyncio.timeout(10):
+            with pytest.raises(WentBack, match="restored from an earlier copy"):
+                await task
+
+    run(asked, server)
+
+
 def test_a_kind_that_the_server_does_not_know_holds_nothing_up() -> None:
     server = ApiServer()
     server.refuse[CLAIMS.path()] += [404] * 3
@@ -757,6 +782,24 @@ def test_a_change_of_any_child_mover_or_image_wakes_its_claim() -> None:
     cache.images.put(server.put(CHILDREN[Kind.SNAPSHOT].path("shop", image), {"metadata": {"namespace": "shop"}}))
     assert woken == [("shop", "orders")] * 4
     assert cache.images_of("shop", "orders") == (image,)
+
+
+def test_of_a_claim_that_is_gone_for_good_not_even_its_name_is_kept() -> None:
+    of, woken = settled_claim(), list[tuple[str, str]]()
+    cache = Cache(woken.append)
+    server = ApiServer()
+    stored = server.put(SHOP, body_of(of))
+    for _ in range(2):  # in whichever order a process learns that it is gone, and that another one is there
+        cache.claims.put(stored)
+        cache.forget(("shop", "orders"))
+        assert len(cache._names) == 1
+        cache.claims.drop(server.put(SHOP, body_of(of)))
+        cache.forget(("shop", "orders"))
+        assert len(cache._names) == 0
+        stored = server.put(SHOP, body_of(of))
+    before = len(woken)
+    cache.claims.put(stored)
+    assert len(woken) == before + 1
 
 
 def test_what_concerns_no_claim_is_not_kept() -> None:

@@ -39,6 +39,12 @@ def test_the_example_that_is_shipped_says_what_is_the_default_anyway() -> None:
     assert set(found.settings.stores) == {Repo.LOCAL, Repo.REMOTE}
 
 
+def test_ten_thousand_claims_are_looked_at_within_20_s_although_their_store_is_30_ms_away() -> None:
+    # A look mostly waits for its store: side by side they have to be as many as its distance takes.
+    for found in (configuration.read(EXAMPLE), configuration.parse(SMALLEST, "the file")):
+        assert 10_000 / found.workers * 0.030 <= 20
+
+
 def test_images_that_stand_by_are_kept_for_those_who_ask_unless_the_installation_asks_for_all() -> None:
     assert not configuration.parse(SMALLEST, "the file").settings.standby
     assert configuration.parse(f"{SMALLEST}\nstandby: true", "the file").settings.standby

@@ -7,20 +7,22 @@ import copy
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from controller import __main__ as program
 from controller import contract, naming, stamp
-from controller.cluster.api import CHILDREN
+from controller.cluster.api import CHILDREN, CLAIMS, PODS
 from controller.cluster.claims import claim_from
 from controller.contract import Repo
 from controller.model import Absent, Exists, Kind, RestorePoint, Unknown
-from controller.operate import backing_up, backups, orphans, recreating, restoring, standbys
+from controller.operate import backing_up, backups, leaving, orphans, recreating, restoring, site, standbys
 from controller.operate.recreating import Change
 from controller.operate.restoring import Order
-from controller.operate.site import Found, Name, Refused
+from controller.operate.site import Found, Name, Refused, Site
 from controller.stamp import Stamp, Start
 from tests.controller import scene
 from tests.controller.api_server import ApiServer, serving
@@ -28,7 +30,6 @@ from tests.controller.scene import NOW, TWO_STORES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from pathlib import Path
 
     from controller.cluster.api import Api
     from controller.model import Truth
@@ -88,6 +89,39 @@ def test_a_claim_returns_with_what_is_asked_and_its_new_size_and_the_one_that_wa
     assert returned["metadata"]["annotations"][contract.RESTORE_FROM_ANNOTATION] == "remote"
     assert returned["spec"]["resources"] == {"requests": {"storage": "4Gi"}}
     assert before == BODY
+
+
+def _apply_again(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Found:
+    """Create the claim again, at a site that looks often."""
+    monkeypatch.setattr(site, "_LOOK_EVERY_S", 0.01)
+    configuration: Any = SimpleNamespace(namespace="controller", base_secrets={})
+    stores: Any = None
+    body = {**recreating.manifest(BODY, Change(POINTS[-1])), "kind": "PersistentVolumeClaim"}
+
+    async def within() -> Found:
+        async with serving(server) as api:
+            here = Site(configuration, api, stores, lambda _line: None)
+            return await recreating._apply(here, NAME, body, Path("orders.yaml"))
+
+    return asyncio.run(within())
+
+
+def test_a_claim_that_is_refused_while_its_predecessor_goes_is_created_once_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = ApiServer()
+    # The webhook's answer while a source or a mover of the previous claim is there; the claim itself is not.
+    server.refuse[CLAIMS.path("shop")] = [409, 409]
+    assert _apply_again(server, monkeypatch).claim.name == "orders"
+    assert server.writes() == [f"POST {CLAIMS.path('shop')}"] * 3
+
+
+def test_a_claim_that_somebody_else_creates_meanwhile_is_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer()
+    server.put(CLAIMS.path("shop", "orders"), {**BODY, "metadata": {**BODY["metadata"], "uid": "u-2"}})
+    with pytest.raises(Refused, match="created by somebody else"):
+        _apply_again(server, monkeypatch)
+    assert server.writes() == [f"POST {CLAIMS.path('shop')}"]
 
 
 class _Told:
@@ -265,6 +299,43 @@ def test_with_its_backups_the_image_that_stands_by_is_deleted_when_that_is_agree
     told, server = _with_standby(lambda site: standbys.remove(site, NAME, agreed=True), of)
     assert any(f"{name} and its image deleted" in line for line in told)
     assert server.writes() == [f"DELETE {CHILDREN[Kind.DESTINATION].path('shop', name)}"]
+
+
+def _left_behind(labels: dict[str, str], phase: str) -> ApiServer:
+    """A server without the claim and its sources, and with a pod as VolSync makes them."""
+    server, made = ApiServer(), {"app.kubernetes.io/created-by": "volsync"}
+    metadata = {"namespace": "shop", "labels": {**made, **labels}, "deletionTimestamp": "2026-01-10T12:00:00Z"}
+    server.put(f"{PODS.path('shop')}/mover", {"metadata": metadata, "status": {"phase": phase}})
+    return server
+
+
+@pytest.mark.parametrize(
+    ("owner", "may_write"),
+    [
+        (naming.source("shop", "orders", "aaaaaaaa", "local"), True),
+        (naming.source("shop", "other", "aaaaaaaa", "local"), False),
+        (naming.standby("shop", "orders", "aaaaaaaa"), False),
+    ],
+)
+def test_backups_are_not_deleted_while_a_mover_that_was_told_to_stop_may_still_write(
+    owner: str, *, may_write: bool
+) -> None:
+    job = naming.destination_job(owner) if owner.endswith("sby") else naming.source_job(owner)
+    server = _left_behind({"job-name": job}, "Running")
+
+    async def within() -> None:
+        async with serving(server) as api:
+            configuration: Any = SimpleNamespace(
+                namespace="controller", base_secrets={}, settings=SimpleNamespace(stores={})
+            )
+            stores: Any = None
+            await leaving.delete_backups(Site(configuration, api, stores, lambda _line: None), NAME, agreed=True)
+
+    if may_write:
+        with pytest.raises(Refused, match="mover mover may still write"):
+            asyncio.run(within())
+    else:
+        asyncio.run(within())
 
 
 @pytest.mark.parametrize(

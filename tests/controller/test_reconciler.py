@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,9 +15,10 @@ from controller.cluster.api import ApiError
 from controller.cluster.reader import Looked
 from controller.contract import Repo
 from controller.intent import NotOurs, read
+from controller.loop import reconciler as reconciler_module
 from controller.loop.measures import Measures
 from controller.loop.reconciler import Reconciler
-from controller.model import Kind, Unknown
+from controller.model import Announce, Kind, Unknown
 from controller.stalls import AwaitedSnapshot, FailedMover, Stall
 from controller.store.s3 import StoreError
 from controller.store.watch import Note
@@ -29,6 +31,7 @@ from tests.controller.scene import (
     POINTS,
     SETTINGS,
     STANDBY,
+    TWO_STORES,
     claim,
     decision,
     protecting,
@@ -41,6 +44,7 @@ from tests.controller.scene import (
 if TYPE_CHECKING:
     from controller.cluster.saying import Said
     from controller.model import World
+    from controller.settings import Settings
 
 KEY = ("shop", "orders")
 
@@ -71,10 +75,16 @@ class Writes:
 
 
 def look(
-    seen: World, writes: Writes, *, said: Said | None = None, notes: tuple[Note, ...] = (), times: int = 1
+    seen: World,
+    writes: Writes,
+    *,
+    said: Said | None = None,
+    notes: tuple[Note, ...] = (),
+    times: int = 1,
+    settings: Settings = SETTINGS,
 ) -> tuple[float | None, Measures, list[tuple[str, str]]]:
     """Look at a claim some times."""
-    reading = NotOurs() if seen.claim is None else read(seen.claim, SETTINGS)
+    reading = NotOurs() if seen.claim is None else read(seen.claim, settings)
 
     class Reader:
         async def look(self, _key: object) -> Looked:
@@ -84,7 +94,7 @@ def look(
     gone: list[tuple[str, str]] = []
     reader: Any = Reader()
     writer: Any = writes
-    reconciler = Reconciler(SETTINGS, reader, writer, measures, gone.append)
+    reconciler = Reconciler(settings, reader, writer, measures, gone.append)
 
     async def run() -> float | None:
         again_s = None
@@ -177,6 +187,93 @@ def test_a_write_that_is_forbidden_is_told_on_the_claim_once_and_tried_again() -
     with pytest.raises(ApiError):
         look(seen, writes, said=told_before)
     assert len(writes.done) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ApiError(422, "POST secrets", "is invalid"), "the API server refuses it"),
+        (ApiError(500, "POST secrets", "failed calling webhook"), "the API server refuses it"),
+        (StoreError("the store did not answer in time"), "the remote store cannot be written to"),
+    ],
+)
+def test_a_write_that_is_refused_is_told_on_a_claim_that_says_it_is_protected(error: Exception, why: str) -> None:
+    class Refusing(Writes):
+        async def write(self, _namespace: str, _name: str, write: Any) -> None:
+            if isinstance(write, Announce) or isinstance(error, ApiError):
+                raise error
+
+        async def set_condition(self, _claim: Any, said: Said) -> None:
+            self.done.append(f"{said.status} {said.message}")
+
+    # A remote store was added to the installation: of it nothing is there yet, and it does not answer.
+    of = settled_claim()
+    truths = {Repo.LOCAL: EXISTS, Repo.REMOTE: Unknown("the store did not answer in time")}
+    seen = world(of, children=protecting(of), truths=truths)
+    writes = Refusing()
+    with pytest.raises(type(error)):
+        look(seen, writes, said=saying.Said("True", "Protected", "[74] backed up"), settings=TWO_STORES)
+    assert [each for each in writes.done if each.startswith("False") and why in each]
+
+
+def edited() -> World:
+    """A claim whose source somebody has changed: it is put right."""
+    of = settled_claim()
+    found = [
+        replace(each, content={**each.content, "paused": True}) if each.kind is Kind.SOURCE else each
+        for each in protecting(of)
+    ]
+    return world(of, EXISTS, children=tuple(found))
+
+
+def look_for(seen: list[World], seconds: int, writes: Writes, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """Look again whenever it is asked for, for so many seconds; the pauses. Of what is seen, the last stays so."""
+    at_s, pauses_s = 0.0, list[float | None]()
+    monkeypatch.setattr(reconciler_module, "time", SimpleNamespace(monotonic=lambda: at_s))
+
+    class Reader:
+        async def look(self, _key: object) -> Looked:
+            now = seen.pop(0) if len(seen) > 1 else seen[0]
+            return Looked(now, read(settled_claim(), SETTINGS), None)
+
+    reader: Any = Reader()
+    writer: Any = writes
+    reconciler = Reconciler(SETTINGS, reader, writer, Measures(lambda: 0), lambda _key: None)
+    while at_s < seconds:
+        pauses_s.append(asyncio.run(reconciler.look(KEY)))
+        at_s += pauses_s[-1] or 0
+    return pauses_s
+
+
+def test_what_is_put_right_and_never_stays_so_is_written_ever_more_seldom_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As under a webhook that changes each source back: no write fails, and no event tells of any.
+    writes = Writes()
+    pauses_s = look_for([edited()], 3600, writes, monkeypatch)
+    assert pauses_s[:2] == [2, 2]
+    assert max(each or 0 for each in pauses_s) == 300
+    assert writes.done.count("Replace") < 30
+    assert [each for each in writes.done if "condition" in each][:1] == ["condition NeedsAttention"]
+
+
+def test_what_is_put_right_once_more_is_looked_at_as_soon_as_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [edited()] * 12 + [at_rest(), edited()]
+    pauses_s = look_for(seen, 1200, Writes(), monkeypatch)
+    assert (pauses_s[11] or 0) > 10
+    assert pauses_s[13] == 2
+
+
+@pytest.mark.parametrize("status", [0, 404, 409, 429, 503])
+def test_a_write_that_passes_another_time_is_told_nobody(status: int) -> None:
+    class Busy(Writes):
+        async def write(self, _namespace: str, _name: str, _write: Any) -> None:
+            raise ApiError(status, "POST secrets", "later")
+
+    writes = Busy()
+    with pytest.raises(ApiError):
+        look(world(claim(), ABSENT), writes)
+    assert writes.done == []
 
 
 def held_up(words: str) -> World:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 import controller
 from controller import contract, naming, stamp, truth
@@ -15,6 +16,7 @@ from controller.branch import Branch
 from controller.contract import Repo
 from controller.lifecycle import Stage
 from controller.model import (
+    Annotate,
     Answer,
     Child,
     Create,
@@ -32,10 +34,12 @@ from controller.model import (
     Replace,
     Unknown,
 )
-from controller.truth import Failed, Listed, looked
+from controller.truth import Listed, Looked
+from tests.controller import odd_store
 from tests.controller.scene import (
     ABSENT,
     ANNOUNCED,
+    BASE,
     EXISTS,
     HOUR,
     NOW,
@@ -56,6 +60,9 @@ from tests.controller.scene import (
     stored,
     world,
 )
+
+if TYPE_CHECKING:
+    from controller.model import Truth
 
 RESTORING = restoring_claim()
 BEGUN = restoring(RESTORING)
@@ -100,7 +107,7 @@ def test_a_valid_looking_image_without_the_restore_point_in_the_log_is_removed_a
 
 def test_a_repository_without_restore_points_is_never_restored_from() -> None:
     """The same trap a step earlier: no destination is made where there is nothing to restore."""
-    nothing = truth.truth_of(Listed((), times_are_exact=True), marker=looked(200), known=looked(404))
+    nothing = truth.truth_of(Listed((), times_are_exact=True), marker=Looked(present=True), known=Looked(present=False))
     found = decision(world(new_claim(), nothing))
     assert (found.branch, found.outcome.answer) == (Branch.FRESH, Answer.ALLOW)
     assert writes_of(decision(world(RESTORING, nothing)), Kind.DESTINATION) == []
@@ -128,20 +135,37 @@ def test_two_lives_of_a_claim_never_share_a_destination() -> None:
     assert first.source != second.source
 
 
-@pytest.mark.parametrize("status", [None, 403, 500, 503])
-def test_no_answer_is_ever_no_backup(status: int | None) -> None:
+def truth_where(status: int | None, about: str) -> Truth:
+    """What is made of a store without restore points that answers so about one of two things; None breaks off."""
+
+    async def answer(request: web.Request) -> web.Response:
+        prefix = request.query["prefix"]
+        if ("points" if prefix.endswith("snapshots/") else "notes") != about:
+            return odd_store.listing() if prefix.endswith("snapshots/") else odd_store.listing(".firedrill/store")
+        if status is None and request.transport is not None:
+            request.transport.close()
+        # Words that a store has for one object that is not there: of a listing they say nothing.
+        return web.Response(status=status or 200, text="<Error><Code>NoSuchKey</Code></Error>")
+
+    given = {Repo.LOCAL: BASE}
+    return odd_store.ask(answer, lambda stores: stores.look_for_points(Repo.LOCAL, new_claim(), given)).truth
+
+
+def test_a_store_that_answers_all_of_it_and_has_nothing_is_absence() -> None:
+    assert truth_where(200, "nothing else") == ABSENT
+
+
+@pytest.mark.parametrize("about", ["points", "notes"])
+@pytest.mark.parametrize("status", [None, 200, 204, 301, 307, 400, 401, 403, 404, 409, 412, 429, 500, 503, 507])
+def test_no_answer_is_ever_no_backup(status: int | None, about: str) -> None:
     """A lookup with a default took 403, 500 and "refused" for "no backup"."""
-    unclear = looked(status)
-    for seen in (
-        truth.truth_of(Failed(f"{status}"), marker=looked(200), known=looked(404)),
-        truth.truth_of(Listed((), times_are_exact=True), marker=unclear, known=looked(404)),
-        truth.truth_of(Listed((), times_are_exact=True), marker=looked(200), known=unclear),
-    ):
-        assert decision(world(new_claim(), seen)).outcome.answer is Answer.REFUSE
-        for unsettled in (claim(), replace(admitted(ABSENT), phase=Phase.BOUND)):
-            found = decision(world(unsettled, seen))
-            assert (found.writes, found.outcome.answer) == ((), Answer.WAIT)
-        assert decision(world(RESTORING, seen)).writes == ()
+    seen = truth_where(status, about)
+    assert isinstance(seen, Unknown)
+    assert decision(world(new_claim(), seen)).outcome.answer is Answer.REFUSE
+    for unsettled in (claim(), replace(admitted(ABSENT), phase=Phase.BOUND)):
+        found = decision(world(unsettled, seen))
+        assert (found.writes, found.outcome.answer) == ((), Answer.WAIT)
+    assert decision(world(RESTORING, seen)).writes == ()
 
 
 def test_a_claim_that_was_born_unmutated_is_not_backed_up_over_its_history() -> None:
@@ -336,6 +360,18 @@ def test_a_newer_point_than_decided_is_written_down_and_an_older_one_is_not_rest
     assert newer.branch is Branch.START_RESTORE
     rolled_back = decision(world(RESTORING, Exists(POINTS[0].id, POINTS[0].at, 1)))
     assert (rolled_back.branch, rolled_back.writes) == (Branch.POINT_VANISHED, ())
+
+
+def test_in_a_store_that_was_copied_the_newest_is_restored_although_another_one_was_stored_last() -> None:
+    # A copy gives every object the time at which it was copied: the oldest point may well be the last.
+    waiting = admitted(Exists(POINTS[0].id, NOW, len(POINTS)))
+    found = decision(world(waiting, EXISTS))
+    assert found.branch is Branch.START_RESTORE
+    (renewed,) = (write for write in found.writes if isinstance(write, Annotate))
+    decided = stamp.read(renewed.annotations)
+    assert decided is not None
+    assert decided.restore is not None
+    assert decided.restore.point == POINTS[-1].id
 
 
 ALLOWED = {
