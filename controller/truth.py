@@ -72,6 +72,25 @@ def _truth_of_nothing(marker: Looked, known: Looked, *, announced: bool) -> Trut
     return Absent(announced)
 
 
+def owned(found: Truth, noted: Looked) -> Truth:
+    """The same for a claim that nothing is known of but its name: restore points are its own if that was `noted`.
+
+    A source is announced in the store before it is made, so that no restore point of ours is without a note. What lies
+    there without one may be another claim's: all repositories have one password, and in all of them movers save the
+    same path of the same host.
+    """
+    match found, noted.present:
+        case Exists(), Failed(why):
+            return Unknown(why)
+        case Exists(count=count), False:
+            return Unknown(
+                f"{count} restore points lie where its backups belong, and nothing notes that it ever had any: they "
+                "may be another claim's. Move them away, or have them taken for its own by `adopt`"
+            )
+        case _:
+            return found
+
+
 def combined(truths: Mapping[Repo, Truth], restore_from: Repo | None) -> tuple[Repo, Truth]:
     """What counts for a new volume, and in which repository.
 

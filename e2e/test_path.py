@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.engines import Store
 from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
 from fixtures.scenario import (
     AppFinds,
     BackUp,
     Declare,
+    DeclareIsHeld,
     HistoryIsKept,
     LoseNamespace,
+    LoseRepository,
     Neighbour,
     RemoveApp,
     Scenario,
@@ -22,6 +25,7 @@ from fixtures.scenario import (
 from fixtures.steps import (
     LeaveForeignFiles,
     RepositoryIsSound,
+    SecondClaimHolds,
     TakeNeighboursRepository,
 )
 
@@ -62,6 +66,23 @@ FOREIGN_REPOSITORY = Scenario(
     breaks=frozenset({Invariant.I4}),
 )
 
+# Where it can be told that nobody ever backed the app up to that place, it waits until somebody has cleared that up.
+FOREIGN_REPOSITORY_HELD = Scenario(
+    id="SC-11",
+    name="another app's repository in the path, held",
+    promise="SC-11 held",
+    given=FOREIGN_REPOSITORY.given,
+    when=(TakeNeighboursRepository(), DeclareIsHeld(because="may be another claim's")),
+    then=(
+        LoseRepository(Store.LOCAL),
+        Declare(),
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        *(Write(generation=1), BackUp()),
+        SecondClaimHolds(Verdict.INTACT),
+        Neighbour(SecondClaimHolds(Verdict.INTACT)),
+    ),
+)
+
 NAMES_READ_ALIKE = Scenario(
     id="SC-21",
     name="two claims whose names read alike",
@@ -94,6 +115,13 @@ def test_files_of_somebody_else_in_the_repositorys_place_change_nothing(drill: D
 @pytest.mark.thorough
 def test_another_apps_repository_in_the_path_is_restored_as_the_apps_own(drill: Drill) -> None:
     findings = drill.run(FOREIGN_REPOSITORY)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(FOREIGN_REPOSITORY_HELD)
+@pytest.mark.thorough
+def test_an_app_in_whose_place_lies_another_apps_repository_waits_until_that_is_cleared_up(drill: Drill) -> None:
+    findings = drill.run(FOREIGN_REPOSITORY_HELD)
     assert findings.passed, findings.report()
 
 

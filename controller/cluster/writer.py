@@ -68,8 +68,7 @@ class Writer:
                 await self._remove_lock(namespace, name, write)
             case Announce(repo):
                 repository = await self._repository(namespace, name, repo)
-                key, content = repository.announcement, f"{namespace}/{name}".encode()
-                await self._do(f"announce {key}", lambda: repository.bucket.put(key, content))
+                await self._do(f"announce {repository.announcement}", repository.announce)
             case _:
                 assert_never(write)
 

@@ -13,7 +13,7 @@ from controller import intent
 from controller.cluster.api import ApiError
 from controller.cluster.connection import NoCluster
 from controller.contract import Repo
-from controller.operate import backing_up, backups, leaving, orphans, resizing, restoring, site
+from controller.operate import adopting, backing_up, backups, leaving, orphans, resizing, restoring, site
 from controller.operate.site import Name, Refused
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ _BACKUP_DEADLINE_S: Final = 1800.0
 def add(commands: Parsers) -> None:
     """Add the operations to a command line."""
     _add(commands, "backups", "list the restore points of a claim", _backups)
+    one = _add(commands, "adopt", "take restore points for a claim's own that nothing notes as its own", _adopt)
+    one.add_argument("--yes", action="store_true", help="do it; without, they are only listed")
     one = _add(commands, "back-up", "back a claim up now, and wait for the restore point", _back_up)
     _deadline(one)
     one = _add(
@@ -79,6 +81,10 @@ def _tell(line: str) -> None:
 
 async def _backups(here: Site, asked: Namespace) -> None:
     await backups.run(here, asked.claim)
+
+
+async def _adopt(here: Site, asked: Namespace) -> None:
+    await adopting.run(here, asked.claim, agreed=asked.yes)
 
 
 async def _back_up(here: Site, asked: Namespace) -> None:

@@ -110,7 +110,7 @@ class Site:
     async def truth(self, repo: Repo, name: Name) -> Truth:
         """What the repository says itself, points included; that there is none is believed of the store alone."""
         given = await self.base.current()
-        claim = _named(name)
+        claim = named(name)
         seen = await self.stores.look(repo, claim, given)
         return await self.stores.read(repo, claim, given) if isinstance(seen.truth, Exists) else seen.truth
 
@@ -139,6 +139,6 @@ def _claims_of(pod: Object) -> frozenset[str]:
     return frozenset(v["persistentVolumeClaim"]["claimName"] for v in volumes if "persistentVolumeClaim" in v)
 
 
-def _named(name: Name) -> Claim:
+def named(name: Name) -> Claim:
     """A claim that may be gone: of its repository only the name tells."""
     return claim_from({"metadata": {"namespace": name.namespace, "name": name.claim}})

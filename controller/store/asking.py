@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from controller import naming
 from controller.model import Exists, RestorePoint
 from controller.store.s3 import StoreError
-from controller.truth import Failed, Listed, Looked, truth_of
+from controller.truth import Failed, Listed, Looked, owned, truth_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
@@ -28,21 +28,28 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{64}")
+_NOTHING: Final = Looked(present=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a store said of a claim.
 
-    `known_bytes` is how large the claim's volume was when that was noted; None if nothing was. `locks` are the locks
-    of the repository, with the time at which each was stored: restic renews a lock by storing another one. `points` are
-    the ids of its restore points.
+    `known_bytes` is how large the claim's volume was when that was noted; None if nothing was. `noted` is whether
+    anything was: that it has had restore points, or that its backups were to begin. `locks` are the locks of the
+    repository, with the time at which each was stored: restic renews a lock by storing another one. `points` are the
+    ids of its restore points.
     """
 
     truth: Truth
     known_bytes: int | None = None
+    noted: Looked = _NOTHING
     locks: tuple[Entry, ...] = ()
     points: frozenset[str] = frozenset()
+
+    def of_undecided(self) -> Seen:
+        """The same for a claim of which nobody knows yet what its volume is to hold: see `truth.owned`."""
+        return replace(self, truth=owned(self.truth, self.noted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +90,13 @@ class Repository:
         listing = _points(objects, self.path)
         locks = self._locks(objects)
         if isinstance(noted, Failed):
-            return Seen(truth_of(listing, marker=Looked(noted), known=_NOBODY_LOOKED), locks=locks)
+            unknown = Looked(noted)
+            return Seen(truth_of(listing, marker=unknown, known=_NOBODY_LOOKED), noted=unknown, locks=locks)
         announced = noted is not None and noted.key == self.announcement
         is_known = noted is not None and noted.key.startswith(self.known) and not announced
         truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known), announced=announced)
-        return Seen(truth, _bytes(noted.key) if noted is not None and is_known else None, locks, _ids(listing))
+        known_bytes = _bytes(noted.key) if noted is not None and is_known else None
+        return Seen(truth, known_bytes, Looked(announced or is_known), locks, _ids(listing))
 
     async def look_at_noted(self, deadline_s: float, known_bytes: int) -> Seen:
         """The same where it is known what is noted; that is asked for all the same if no restore point is listed."""
@@ -96,11 +105,15 @@ class Repository:
             listing = _points(objects, self.path)
             truth = truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
             if isinstance(truth, Exists):
-                return Seen(truth, known_bytes, self._locks(objects), _ids(listing))
+                return Seen(truth, known_bytes, Looked(present=True), self._locks(objects), _ids(listing))
         return await self.look(deadline_s)
 
     def _locks(self, objects: Iterable[Entry]) -> tuple[Entry, ...]:
         return tuple(entry for entry in objects if entry.key.startswith(f"{self.path}locks/"))
+
+    async def announce(self) -> None:
+        """Note that the claim has backups here, or will have some. Raises `StoreError`."""
+        await self.bucket.put(self.announcement, f"{self.namespace}/{self.claim}".encode())
 
     async def read(self, restic: Restic, deadline_s: float) -> Truth:
         """Where `look` found restore points: the truth with all of their times and sizes, as the repository says."""

@@ -82,7 +82,7 @@ class Stores:
         order = [wanted.restore_from] if wanted.restore_from else [repo for repo in Repo if repo in given]
         truths: dict[Repo, Truth] = {}
         for repo in order:
-            seen = await self.look_for_points(repo, claim, given)
+            seen = (await self.look_for_points(repo, claim, given)).of_undecided()
             truths[repo] = seen.truth
             if isinstance(seen.truth, Exists) and (not isinstance(wanted.request, Latest) or _may_not_fit(claim, seen)):
                 truths[repo] = await self.read(repo, claim, given, self._restic_in_time_s)

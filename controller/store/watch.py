@@ -194,10 +194,10 @@ class StoreWatch:
         restore = decided.restore if decided else None
         if claim.terminating or (isinstance(reading, intent.NotOurs) and restore is None):
             return Told({})
-        seen: dict[Repo, Seen] = {Repo.LOCAL: await self._stores.look(Repo.LOCAL, claim, given)}
+        seen: dict[Repo, Seen] = {Repo.LOCAL: (await self._stores.look(Repo.LOCAL, claim, given)).of_undecided()}
         remote_counts = isinstance(seen[Repo.LOCAL].truth, Absent) or (restore and restore.repo is Repo.REMOTE)
         if Repo.REMOTE in given and remote_counts:
-            seen[Repo.REMOTE] = await self._stores.look(Repo.REMOTE, claim, given)
+            seen[Repo.REMOTE] = (await self._stores.look(Repo.REMOTE, claim, given)).of_undecided()
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
         begun = decided is not None and any(
             child.kind is Kind.DESTINATION and child.name in children.current_names(claim, decided) for child in found

@@ -62,6 +62,9 @@ class Stores:
     def repository(self, *_: object) -> Any:
         return self
 
+    async def announce(self) -> None:
+        await self.bucket.put(self.announcement, b"")
+
     async def look(self, *_: object, **__: object) -> Told:
         announced = self.announcement in self.bucket.keys
         if not isinstance(self.truth, Exists):

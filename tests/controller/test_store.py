@@ -9,7 +9,9 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -19,6 +21,8 @@ from controller.configuration import S3Deadlines
 from controller.contract import Repo
 from controller.intent import Earlier, Intent, Latest, NotOurs
 from controller.model import Absent, Exists, Kind, MissingCredentials, Phase, Unknown
+from controller.operate import adopting
+from controller.operate.site import Name, Refused, Site
 from controller.settings import HOURLY, Settings, Store
 from controller.store.marking import mark
 from controller.store.s3 import AlreadyThere, Bucket
@@ -203,6 +207,60 @@ def test_a_store_is_marked_once_and_never_again(store: RealStore) -> None:
     assert store.s3.get_object(Bucket=BUCKET, Key="cluster-a/.firedrill/store")["Body"].read() == first
 
 
+# --- whose it is -----------------------------------------------------------------------------------------------------
+
+
+def test_sc11_what_nothing_notes_as_its_own_holds_a_claim_that_knows_only_its_name(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "perhaps of another claim")
+    assert "may be another claim's" in why(for_new(store, ORDERS)[Repo.LOCAL])
+    waits = watched(store, waiting_for_its_restore())
+    assert "may be another claim's" in why(waits.truths[Repo.LOCAL])
+    assert waits.notes == ()
+
+
+def test_a_settled_claim_knows_its_own_restore_points_and_has_them_noted(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "its own")
+    told = watched(store, settled_claim())
+    assert isinstance(told.truths[Repo.LOCAL], Exists)
+    assert told.notes == (Note(Repo.LOCAL, 1 << 30, None),)
+
+
+def adopt(store: RealStore, *, agreed: bool) -> list[str]:
+    """What is told of it."""
+    told: list[str] = []
+    api: Any = None
+    secrets: Any = SimpleNamespace(current=AsyncMock(return_value=GIVEN))
+
+    async def adopted(stores: Stores) -> None:
+        site = Site(store.configuration(), api, stores, told.append)
+        site.base = secrets
+        await adopting.run(site, Name("shop", "orders"), agreed=agreed)
+
+    store.ask(adopted)
+    return told
+
+
+def test_what_an_administrator_adopts_is_the_claims_own(store: RealStore) -> None:
+    point = store.back_up(ORDERS, "2026-01-10 01:00:00", "its own, after all")
+    told = adopt(store, agreed=False)
+    assert any(point[:8] in line for line in told)
+    assert "nothing was changed" in told[-1]
+    assert isinstance(for_new(store, ORDERS)[Repo.LOCAL], Unknown)
+    assert "noted as its own" in adopt(store, agreed=True)[-1]
+    found = for_new(store, ORDERS)[Repo.LOCAL]
+    assert isinstance(found, Exists)
+    assert found.newest == point
+
+
+def test_there_is_nothing_to_adopt_where_all_is_known_or_nothing_is_there(store: RealStore) -> None:
+    with pytest.raises(Refused, match="no restore points that are not known to be its own"):
+        adopt(store, agreed=True)
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "its own")
+    store.put(naming.announcement_path(store.store.prefix, "shop", "orders"))
+    with pytest.raises(Refused, match="no restore points that are not known to be its own"):
+        adopt(store, agreed=True)
+
+
 # --- no answer is never "nothing" ------------------------------------------------------------------------------------
 
 
@@ -378,14 +436,18 @@ def test_what_was_noted_when_a_process_began_makes_no_absence_of_what_is_gone(st
     assert "lost or moved" in why(watched(store, settled_claim()).truths[Repo.LOCAL])
 
 
-def test_a_restore_is_begun_only_after_the_repository_was_opened(store: RealStore) -> None:
-    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+def waiting_for_its_restore() -> Claim:
     text = (
         '{"version": 1, "start": "restore", "life": "aaaaaaaa", "at": "2026-01-10T12:00:00Z", "why": "", '
         '"repository": "local", "point": "p", "pointAt": "2026-01-10T12:00:00Z"}'
     )
-    waiting = claim(phase=Phase.PENDING, annotations={contract.DECISION_ANNOTATION: text})
-    found = watched(store, waiting).truths[Repo.LOCAL]
+    return claim(phase=Phase.PENDING, annotations={contract.DECISION_ANNOTATION: text})
+
+
+def test_a_restore_is_begun_only_after_the_repository_was_opened(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
+    store.put(naming.announcement_path(store.store.prefix, "shop", "orders"))
+    found = watched(store, waiting_for_its_restore()).truths[Repo.LOCAL]
     assert isinstance(found, Exists)
     assert len(found.points) == 1
 

@@ -52,6 +52,16 @@ def test_f19_nothing_where_there_has_been_something_is_unknown() -> None:
     assert "lost or moved" in found.why
 
 
+def test_sc11_restore_points_that_nothing_notes_as_its_own_may_be_another_claims() -> None:
+    found = truth.owned(EXISTS, NO)
+    assert isinstance(found, Unknown)
+    assert "may be another claim's" in found.why
+    assert truth.owned(EXISTS, Looked(Failed("away"))) == Unknown("away")
+    assert truth.owned(EXISTS, YES) == EXISTS
+    for other in (Absent(), Absent(announced=True), Unknown("down")):
+        assert all(truth.owned(other, noted) == other for noted in (YES, NO, Looked(Failed("away"))))
+
+
 DOWN = Unknown("down")
 
 
