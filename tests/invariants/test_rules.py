@@ -19,6 +19,7 @@ from fixtures.kube.kinds import (
     POD,
     REPLICATION_DESTINATION,
     REPLICATION_SOURCE,
+    SECRET,
     SNAPSHOT_CONTENT,
     VOLUME,
     VOLUME_SNAPSHOT,
@@ -394,6 +395,23 @@ def test_movers_at_two_repositories_may_write_together() -> None:
         135, seen(POD, "orders/volsync-src-far-1", "far", Turn.GONE)
     )
     assert story.ruling(I.I6).standing is Standing.HELD
+
+
+@pytest.mark.parametrize(("theirs", "standing"), [("here", Standing.BROKEN), ("there", Standing.HELD)])
+def test_two_secrets_that_open_one_repository_are_one_repository(theirs: str, standing: Standing) -> None:
+    story = good()
+    first = next(
+        each.facts["repository"]
+        for each in story.history.all(Sighted)
+        if each.kind == POD.name and each.facts.get("mover") == "backup"
+    )
+    story.add(1, seen(SECRET, f"orders/{first}", "s1", address="here"))
+    story.add(1, seen(SECRET, "orders/of-another-life", "s2", address=theirs))
+    facts: dict[str, Any] = {"mover": "backup", "repository": "of-another-life", "started_at": at(126).isoformat()}
+    story.add(126, seen(POD, "orders/volsync-src-other-1", "other", **facts)).add(
+        135, seen(POD, "orders/volsync-src-other-1", "other", Turn.GONE)
+    )
+    assert story.ruling(I.I6).standing is standing
 
 
 def test_children_that_go_with_the_namespace_and_return_are_not_made_anew() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from fixtures.invariants.notebook import Notebook
 from fixtures.invariants.storelook import StoreLook
 from fixtures.invariants.watch import Monitors
 from fixtures.kube.errors import KubeError
-from fixtures.kube.kinds import CLAIM, EVENT, JOB, POD, REPLICATION_SOURCE, VOLUME
+from fixtures.kube.kinds import CLAIM, EVENT, JOB, POD, REPLICATION_SOURCE, SECRET, VOLUME
 from fixtures.kube.watching import Change
 from fixtures.ledger import Ledger
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Unknown
@@ -125,6 +126,18 @@ def test_of_events_the_warnings_are_kept_also_when_they_fade(ledger: Ledger) -> 
     notebook.told(EVENT, "ADDED", {**event, "type": "Normal", "metadata": {**event["metadata"], "uid": "v"}})  # type: ignore[dict-item]
     notebook.told(EVENT, "DELETED", event)
     assert turns(ledger) == [("orders/e", Turn.APPEARED)]
+
+
+def test_the_facts_of_a_secret_tell_which_repository_it_opens_and_not_how() -> None:
+    def opens(address: str) -> dict[str, str]:
+        data = {"RESTIC_REPOSITORY": base64.b64encode(address.encode()).decode()}
+        return facts_of({"kind": SECRET.name, "metadata": {"name": "any"}, "data": data})
+
+    here = opens("s3:http://user:word@store/bucket/shop/orders")
+    assert here == opens("s3:http://user:word@store/bucket/shop/orders") != opens("s3:http://store/bucket/shop/other")
+    assert "word" not in str(here)
+    # What lies in a volume is another repository in each namespace.
+    assert opens("/mnt/repository") == {}
 
 
 def test_the_facts_of_a_mover_tell_what_it_writes_to_and_from_when_to_when() -> None:
