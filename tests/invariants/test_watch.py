@@ -192,7 +192,7 @@ class Files:
         return len(point)
 
 
-def test_restic_is_asked_only_when_the_files_of_a_store_have_changed() -> None:
+def test_restic_is_asked_only_when_other_restore_points_are_listed() -> None:
     files: Any = Files()
     look = StoreLook(Store.LOCAL)
     first = look.look(files)
@@ -205,6 +205,15 @@ def test_restic_is_asked_only_when_the_files_of_a_store_have_changed() -> None:
     assert seen == StoreSeen("local", Known.POINTS, {"abc": at(1)}, {"abc": 3}, ("l1",))
     assert look.look(files) is None
     assert files.asked == 1
+    files.names = {"snapshots/abc", "locks/l2"}
+    seen = look.look(files)
+    assert seen == StoreSeen("local", Known.POINTS, {"abc": at(1)}, locks=("l2",))
+    assert files.asked == 1
+    files.names = {"snapshots/def"}
+    files.truth = Points((RestorePoint(at(2), "def", "", (), 0, 0),))
+    seen = look.look(files)
+    assert seen == StoreSeen("local", Known.POINTS, {"def": at(2)}, {"def": 3})
+    assert files.asked == 2
 
 
 @pytest.mark.parametrize(
