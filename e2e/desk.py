@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from controller import contract
+from fixtures import removal
 from fixtures.components import controller
 from fixtures.engines import IMAGE, App, Store
 from fixtures.engines.reference import PROTECTED
@@ -99,10 +100,15 @@ class Desk:
         )
 
     def delete_claim(self) -> None:
-        """And wait until it is gone: its finalizers are taken off after the answer."""
+        """And wait until it is gone: its finalizers are taken off after the answer, and some by nobody but us."""
         self.ground.kube.delete(CLAIM, NAME, self.namespace)
+
+        def look() -> Object | None:
+            removal.let_go(self.ground.kube, self.namespace)
+            return self.ground.kube.get(CLAIM, NAME, self.namespace)
+
         eventually(
-            lambda: self.ground.kube.get(CLAIM, NAME, self.namespace),
+            look,
             lambda found: found is None,
             expected="the claim is gone",
             wait=self.ground.waits.gone,

@@ -123,7 +123,7 @@ def data_away(desk: Desk) -> Iterator[None]:
 
 
 @pytest.mark.thorough
-def test_a24_a_restore_that_fails_is_told_with_the_pod_to_look_at_and_ends_well_once_it_can(desk: Desk) -> None:
+def test_a24_a_restore_that_fails_is_told_with_the_job_to_look_at_and_ends_well_once_it_can(desk: Desk) -> None:
     desk.apply_claim()
     desk.start_app()
     desk.shell("echo one >/data/word && sync")
@@ -133,7 +133,7 @@ def test_a24_a_restore_that_fails_is_told_with_the_pod_to_look_at_and_ends_well_
     desk.delete_claim()
     with data_away(desk):
         apply_again(desk)
-        see = f"see kubectl -n {desk.namespace} logs volsync-dst-"
+        see = f"see kubectl -n {desk.namespace} logs job/volsync-dst-"
         desk.told(Reason.REPORTED, "[50]", "the mover has failed to restore", "exit code 1", see)
         # What is wrong is not said by handing out what is not there.
         assert desk.claim["status"]["phase"] == "Pending"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from controller.model import Claim, Decision, Object
 
 CONDITION: Final = "firedrill.dev/Protected"
-_CONTROLLER: Final = "firedrill.dev/controller"
+CONTROLLER: Final = "firedrill.dev/controller"
 # events.k8s.io/v1: note has at most 1 kB; a condition's message has no limit but ours.
 _NOTE_MAX: Final = 1000
 _QUOTATION: Final = re.compile(r'"[^"]*"')
@@ -85,7 +85,7 @@ def event(claim: Claim, said: Said, answer: Answer, now: datetime, instance: str
         "kind": "Event",
         "metadata": {"name": name, "namespace": claim.namespace},
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "reportingController": _CONTROLLER,
+        "reportingController": CONTROLLER,
         "reportingInstance": instance[:128],
         "action": "Decide",
         "reason": said.reason,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from controller import children, naming, stamp
 from controller.cluster.api import CHILDREN, CLAIMS, EVENTS, PODS, SNAPSHOT_CONTENTS, ApiError
 from controller.cluster.claims import MADE_BY_VOLSYNC, mover_owner, pod_state, time_of
+from controller.cluster.saying import CONTROLLER
 from controller.model import Kind, Phase, PodState
 from controller.stalls import (
     AwaitedMover,
@@ -151,13 +152,15 @@ class Stalling:
         return AwaitedMover(pod["metadata"]["name"], _since(pod), _why_pending(pod), await self._complaint("Pod", pod))
 
     async def _complaint(self, kind: str, body: Object) -> Complaint | None:
-        """The newest warning about this object, of which the API server gives no others."""
+        """The newest warning of others about this object, of which the API server gives no others."""
         metadata = body["metadata"]
         fields = {"type": "Warning", "regarding.kind": kind, "regarding.name": metadata["name"]}
         selector = ",".join(f"{name}={value}" for name, value in fields.items())
         warnings = await self._list(EVENTS.path(metadata["namespace"]), fields=selector)
         theirs = [each for each in warnings if (each.get("regarding") or {}).get("uid") in {None, metadata["uid"]}]
-        counted = [each for each in theirs if each.get("reason") not in _NO_COMPLAINTS]
+        # What we said of it ourselves is no cause: we would quote ourselves, and then that, and so on.
+        of_others = [each for each in theirs if each.get("reportingController") != CONTROLLER]
+        counted = [each for each in of_others if each.get("reason") not in _NO_COMPLAINTS]
         newest = max(counted, key=_last_seen, default=None)
         return None if newest is None else Complaint(newest.get("reason") or "", newest.get("note") or "")
 

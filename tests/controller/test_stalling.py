@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from controller import children, naming
+from controller.cluster import saying
 from controller.cluster.api import CHILDREN, CLAIMS, EVENTS, PODS, SNAPSHOT_CONTENTS
 from controller.cluster.stalling import Stalling
 from controller.contract import Repo
@@ -69,10 +70,12 @@ def put_event(
     kind: str = "PersistentVolumeClaim",
     at: str = "1",
     type_: str = "Warning",
+    by: str = "persistentvolume-controller",
 ) -> None:
     number = len(server.objects)
     regarding = {"kind": kind, "name": name, "uid": f"uid-of-{name}"}
     body = {"type": type_, "regarding": regarding, "reason": reason, "note": f"{reason} it is"}
+    body["reportingController"] = by
     put(server, EVENTS.path("shop", f"event-{number}"), {**body, "eventTime": f"2026-01-10T12:00:0{at}.000000Z"})
 
 
@@ -209,6 +212,19 @@ def test_a23_of_each_claim_on_the_way_the_newest_warning_is_read(name: str) -> N
     [stall] = looked(server, RESTORING, (destination_of(RESTORING),))
     said = Complaint("ProvisioningFailed", "ProvisioningFailed it is")
     assert stall.volumes == (AwaitedVolume(name, LATE, said),)
+
+
+def test_a23_what_was_said_of_a_claim_by_ourselves_is_no_cause_of_its_waiting() -> None:
+    server = ApiServer()
+    put_claim(server, "orders", uid="uid-of-orders")
+    put_event(server, "orders", "NeedsAttention", at="9", by=saying.CONTROLLER)
+    [stall] = looked(server, RESTORING, (destination_of(RESTORING),))
+    assert [volume.complaint for volume in stall.volumes] == [None]
+    put_event(server, "orders", "ProvisioningFailed", at="1")
+    [stall] = looked(server, RESTORING, (destination_of(RESTORING),))
+    assert [volume.complaint for volume in stall.volumes] == [
+        Complaint("ProvisioningFailed", "ProvisioningFailed it is")
+    ]
 
 
 def test_a23_a_warning_about_an_earlier_claim_of_the_name_does_not_count() -> None:
