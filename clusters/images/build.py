@@ -78,12 +78,13 @@ def ensure_image(versions: Versions, image: Image, artefacts: Sequence[Artefact]
 def forget_older(references: Sequence[str], artefacts: Sequence[Artefact]) -> None:
     """Remove what was these once. Not while somebody builds: it can wait, and whoever asked for these need not."""
     folders = [artefact.folder for artefact in artefacts]
-    older.ask_for(*folders)
     with _lock_file() as handle:
-        if _is_free(handle):
-            if references:
-                older.forget_images(*references)
-            older.forget_folders(*folders)
+        if not _is_free(handle):
+            older.ask_for(*folders)
+            return
+        if references:
+            older.forget_images(*references)
+        older.forget_folders(*folders)
 
 
 def forget_everything() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.model import Credentials, Exists
+from controller.model import Exists
 from controller.operate import backups
 from controller.operate.site import Refused, named
 from controller.store.s3 import StoreError
@@ -38,11 +38,9 @@ async def _has_strangers(site: Site, repo: Repo, name: Name) -> bool:
 
 
 async def _adopt(site: Site, repo: Repo, name: Name) -> None:
-    access = (await site.base.current())[repo]
-    if not isinstance(access, Credentials):
-        raise Refused(f"the {repo.value} store cannot be reached: {access.why}")
+    repository = site.stores.repository(repo, name.namespace, name.claim, await site.access(repo))
     try:
-        await site.stores.repository(repo, name.namespace, name.claim, access).announce()
+        await repository.announce()
     except StoreError as error:
         raise Refused(f"it could not be noted in the {repo.value} store: {error}") from error
     site.tell(f"{repo.value} repository of {name}: noted as its own")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from controller import contract, naming
 from controller.cluster.api import CHILDREN, CLAIMS, PODS, ApiError, Patch
 from controller.cluster.claims import MADE_BY_VOLSYNC, mover_from
-from controller.model import Kind, MissingCredentials
+from controller.model import Kind
 from controller.naming import claim_key
 from controller.operate import standbys
 from controller.operate.site import Refused
@@ -53,10 +53,7 @@ async def delete_backups(site: Site, name: Name, *, agreed: bool) -> None:
 
 
 async def _delete(site: Site, name: Name, repo: Repo, *, agreed: bool) -> None:
-    access = (await site.base.current())[repo]
-    if isinstance(access, MissingCredentials):
-        raise Refused(f"the {repo.value} store cannot be reached: {access.why}")
-    repository = site.stores.repository(repo, name.namespace, name.claim, access)
+    repository = site.stores.repository(repo, name.namespace, name.claim, await site.access(repo))
     try:
         objects = await repository.bucket.all(repository.path)
         notes = await repository.bucket.all(repository.known)

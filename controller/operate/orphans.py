@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from controller import children, contract, intent, naming, stamp
 from controller.cluster.api import CHILDREN, CLAIMS
 from controller.cluster.claims import claim_from
-from controller.model import Kind, MissingCredentials
+from controller.model import Kind
 from controller.operate.site import Name, Refused
 from controller.store.s3 import StoreError
 
@@ -34,9 +34,7 @@ async def run(site: Site) -> None:
 
 async def _backed_up(site: Site, repo: Repo) -> tuple[Name, ...]:
     """The claims that have had restore points, from the controller's notes: one key each, and no LIST of backups."""
-    access = (await site.base.current())[repo]
-    if isinstance(access, MissingCredentials):
-        raise Refused(f"the {repo.value} store cannot be reached: {access.why}")
+    access = await site.access(repo)
     prefix = naming.known_prefix(site.configuration.settings.stores[repo].prefix)
     try:
         entries = await site.stores.bucket(repo, access).all(prefix)

@@ -12,7 +12,7 @@ from controller.cluster import connection
 from controller.cluster.api import CLAIMS, PODS, Api, ApiError, Patch
 from controller.cluster.base import BaseSecrets
 from controller.cluster.claims import claim_from
-from controller.model import Absent, Exists, RestorePoint, Unknown
+from controller.model import Absent, Credentials, Exists, MissingCredentials, RestorePoint, Unknown
 from controller.store.session import open_session
 from controller.store.truths import Stores
 
@@ -95,6 +95,13 @@ class Site:
             for pod in pods
             if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"} and name.claim in _claims_of(pod)
         )
+
+    async def access(self, repo: Repo) -> Credentials:
+        """What opens a store. Raises `Refused` where that is not given."""
+        given = (await self.base.current())[repo]
+        if isinstance(given, MissingCredentials):
+            raise Refused(f"the {repo.value} store cannot be reached: {given.why}")
+        return given
 
     async def points(self, repo: Repo, name: Name) -> tuple[RestorePoint, ...]:
         """All restore points of a claim in a repository, oldest first. Raises `Refused` where nobody can say."""
