@@ -18,7 +18,7 @@ from fixtures.scenario import (
     Scenario,
     Write,
 )
-from fixtures.steps import CreateRepository, SecondClaimHolds
+from fixtures.steps import BackedUpUnasked, CreateRepository, SecondClaimHolds
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -30,6 +30,7 @@ FRESH_INSTALL = Scenario(
     when=(Declare(),),
     then=(
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        BackedUpUnasked(),
         Write(generation=1),
         BackUp(),
         ChildrenAreExact(),

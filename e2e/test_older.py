@@ -23,6 +23,7 @@ from fixtures.scenario import (
 )
 from fixtures.steps import (
     Ask,
+    Edge,
     SecondClaimHolds,
     TimePasses,
 )
@@ -47,6 +48,7 @@ PREVIOUS = Scenario(
     then=(
         AppFinds(Verdict.INTACT),
         HistoryIsKept(),
+        SecondClaimHolds(Verdict.INTACT, Ask(previous=Edge.OLDEST)),
         *(Write(generation=4), BackUp()),
         SecondClaimHolds(Verdict.INTACT),
     ),
@@ -74,13 +76,13 @@ OUT_OF_RANGE = Scenario(
     given=THREE_BACKUPS,
     when=(),
     then=(
-        SecondClaimHolds(Verdict.EMPTY_THROUGH_LOSS, Ask(previous=50)),
+        SecondClaimHolds(Verdict.EMPTY_THROUGH_LOSS, Ask(previous=Edge.BEYOND)),
         SecondClaimHolds(Verdict.EMPTY_THROUGH_LOSS, Ask(as_of=1, offset_s=-864_000)),
     ),
     breaks=frozenset({Invariant.I1}),
 )
 
-TOO_FAR_BACK, TOO_EARLY = Ask(previous=50), Ask(as_of=1, offset_s=-864_000)
+TOO_FAR_BACK, TOO_EARLY = Ask(previous=Edge.BEYOND), Ask(as_of=1, offset_s=-864_000)
 
 # Asked as an owner asks, of the app's own claim. While it lives that changes nothing; created anew, it is refused.
 REFUSED = Scenario(

@@ -109,6 +109,9 @@ class Ground:
     def raise_again(self) -> None:
         note("whole again")
 
+    def await_components(self) -> None:
+        """Nothing has to start here."""
+
     def request_removal(self, _app: Any) -> None:
         note("removed")
 

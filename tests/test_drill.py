@@ -73,7 +73,7 @@ def test_an_engine_that_brings_an_older_generation_back_is_stale(run: Callable[.
             super()._fill(claim, capacity, wanted)
             self.points = newest_last
 
-    findings = run(Stale(), NAMESPACE_LOST)
+    findings = run(Stale(syncs_first=False), NAMESPACE_LOST)
     assert findings.outcome is Outcome.FAIL
     assert findings.decisive is not None
     assert findings.decisive.judgement.verdict is Verdict.STALE
@@ -83,6 +83,14 @@ def test_a_backup_without_a_restore_point_is_a_broken_promise(run: Callable[...,
     findings = run(World(backs_up=False), FRESH_INSTALL)
     assert findings.outcome is Outcome.FAIL
     assert "the repository has no new restore point" in findings.report()
+
+
+def test_an_app_that_is_backed_up_only_on_demand_is_not_backed_up_in_time(
+    run: Callable[..., Findings],
+) -> None:
+    findings = run(World(syncs_first=False), FRESH_INSTALL)
+    assert findings.outcome is Outcome.FAIL
+    assert "a restore point of shop/orders that nobody asked for" in findings.report()
 
 
 def test_a_restore_point_that_vanishes_in_the_rebuild_is_missed(run: Callable[..., Findings]) -> None:

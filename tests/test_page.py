@@ -228,6 +228,20 @@ def test_a_run_without_drills_has_shown_nothing(tmp_path: Path) -> None:
     assert "A run without a drill is no pass." in text
 
 
+def test_a_test_without_a_drill_that_failed_is_told_of_with_its_cause(tmp_path: Path) -> None:
+    a_drill(tmp_path / "drill-0000a1", whole())
+    failed = reports.Checked("e2e/test_guard.py::test_b", "nobody waits", passed=False, why="it broke", rerun="again b")
+    passed = reports.Checked("e2e/test_guard.py::test_a", "the door is shut", passed=True, why="", rerun="again a")
+    reports.write_checked(tmp_path / "checked-1", failed)
+    reports.write_checked(tmp_path / "checked-2", passed)
+    page = Parsed(write(tmp_path, a_result()))
+    assert "The drill kept its promise, and 1 test without a drill failed." in page.text
+    assert "nobody waits ✕ fail it broke again b" in page.text
+    assert "the door is shut ✓ pass" in page.text
+    assert ("header", {"class": "fail"}) in page.tags
+    assert {value[1:] for value in page.values("href") if value.startswith("#")} <= set(page.values("id"))
+
+
 def test_an_interrupted_drill_is_on_the_page_and_is_no_pass(tmp_path: Path) -> None:
     a_drill(tmp_path / "drill-0000a1", whole())
     with Scene(tmp_path / "drill-0000b2") as scene:

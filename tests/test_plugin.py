@@ -243,6 +243,35 @@ def test_a_run_that_is_cut_short_says_what_it_owes(run: Run, pytester: pytest.Py
     assert "3 planned drills were not run" in (folder / "report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ("def test_the_door_is_shut(ground):\n    assert 'ajar' == 'shut'\n", "ajar"),
+        (
+            "@pytest.fixture\ndef key(ground):\n    raise OSError('lost')\ndef test_the_door_is_shut(key):\n    pass\n",
+            "lost",
+        ),
+    ],
+    ids=["it fails", "what it is given breaks"],
+)
+def test_a_test_without_a_drill_that_fails_is_in_the_report_and_costs_the_pass(
+    run: Run, pytester: pytest.Pytester, test: str, told: str
+) -> None:
+    passes = "def test_the_lamp_is_lit(ground):\n    pass\n"
+    result = run(drill_test("intact") + passes + test, "--seed", "7")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    text = result.stdout.str()
+    assert "1 of 1 passed, 1 failed without a drill" in text
+    assert "the door is shut: failed\n  again:     .venv/bin/python -m pytest e2e/test_it.py::test_the_door" in text
+    folder = pytester.path / "the-run"
+    written = json.loads((folder / "report.json").read_text())
+    assert written["passed"] is False
+    door, lamp = written["without a drill"]
+    assert (door["what"], door["passed"], lamp["passed"]) == ("the door is shut", False, True)
+    assert told in door["why"]
+    assert "and 1 test without a drill failed" in (folder / "report.html").read_text()
+
+
 def test_a_cluster_that_lost_a_node_is_whole_again_before_the_next_drill(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("intact whole", when="(LoseNode(),)") + drill_test("intact then", when="(LoseCluster(),)")
     run(tests).assert_outcomes(passed=2)

@@ -15,6 +15,7 @@ from fixtures.oracle import Verdict
 from fixtures.report import (
     RESULT_FILE,
     RUN_FILE,
+    Checked,
     DrillResult,
     Outcome,
     Phase,
@@ -24,6 +25,7 @@ from fixtures.report import (
     duration,
     failures,
     table,
+    write_checked,
     write_report,
     write_result,
     write_run,
@@ -98,6 +100,21 @@ def test_a_run_without_drills_has_shown_nothing() -> None:
     assert not Report(RUN, ()).passed
     assert Report(RUN, (RESULT,)).passed
     assert not Report(RUN, (RESULT, replace(RESULT, verdict=Verdict.PARTIAL))).passed
+
+
+def test_a_test_without_a_drill_costs_the_pass_if_it_failed_and_is_none_by_itself(tmp_path: Path) -> None:
+    passed = Checked("e2e/test_guard.py::test_a", "a", passed=True, why="", rerun="again a")
+    failed = Checked("e2e/test_guard.py::test_b", "b", passed=False, why="it broke", rerun="again b")
+    write_run(tmp_path, RUN)
+    write_checked(tmp_path / "2", failed)
+    write_checked(tmp_path / "1", passed)
+    assert collect(tmp_path).checked == (passed, failed)
+    assert not Report(RUN, (), checked=(passed,)).passed
+    assert Report(RUN, (RESULT,), checked=(passed,)).passed
+    report = Report(RUN, (RESULT,), checked=(passed, failed))
+    assert not report.passed
+    assert "1 of 1 passed, 1 failed without a drill" in shown(report)
+    assert failures(report) == ["b: failed\n  again:     again b"]
 
 
 def test_the_table_has_engine_scenario_verdict_and_both_recovery_figures() -> None:

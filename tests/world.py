@@ -62,7 +62,8 @@ class World:
     """A cluster, the stores beside it, and everything a drill calls: ground, kube, engine and pods in one.
 
     Backups and restores copy trees. The knobs make it lie: `restores` changes what a restore brings, `keeps` which
-    restore points stay when the cluster or namespace is lost, `backs_up` whether a backup leaves a restore point.
+    restore points stay when the cluster or namespace is lost, `backs_up` whether a backup leaves a restore point, and
+    `syncs_first` whether a new app is backed up before anybody asks.
     `believes_emptiness` is whether a claim starts fresh where the store only looks empty, `believes_oddities` whether
     one is made that asks for what nobody knows, and `reports` whether either is said of claims that are there.
     `templates_work` is whether a StatefulSet makes its claims.
@@ -73,6 +74,7 @@ class World:
     restores: Callable[[Tree], Tree] = lambda tree: tree
     keeps: Callable[[list[RestorePoint]], list[RestorePoint]] = lambda points: points
     backs_up: bool = True
+    syncs_first: bool = True
     poisons: bool = False
     loses_volumes: bool = True
     populates: bool = True
@@ -498,6 +500,9 @@ class World:
         self.seen_first = self.claims[app.name]
         if not self.seen_first.entries:
             self.claims[app.name] = first_run.tree()
+            is_backed_up = any(name.startswith(f"{app.name}-") for name in self.sources) and not self.lost_sight
+            if self.syncs_first and is_backed_up:
+                self._point(first_run.tree())
 
     def declare_set(self, body: Any) -> None:
         spec = body["spec"]

@@ -13,8 +13,8 @@ import grpc
 import pytest
 
 from fixtures.components.hostpath import driver as driver_package
-from fixtures.components.hostpath.driver import mounts
-from fixtures.components.hostpath.driver.store import Placement
+from fixtures.components.hostpath.driver import locks, mounts
+from fixtures.components.hostpath.driver.store import Placement, Store
 from fixtures.components.hostpath.driver.wipe import wipe_node, wipe_store
 from tests.hostpath import trees
 from tests.hostpath.machine import (
@@ -204,6 +204,9 @@ def test_loops_of_raw_block_volumes_that_a_restarted_node_no_longer_hands_out_ar
     volume = create(driver, "raw", size_bytes=16 * MIB, volumeCapabilities=[BLOCK])
     Pod(driver, volume, cluster.base, BLOCK).up()
     driver.kill()  # and its mounts with it
+    assert len(cluster.loops()) == 1
+    with locks.held(Store(cluster.store).locks, volume):  # by who is about to hand it out
+        cluster.start().kill()
     assert len(cluster.loops()) == 1
     driver = cluster.start()
     assert cluster.loops() == []
