@@ -10,6 +10,7 @@ import signal
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -29,7 +30,11 @@ _RECORD_FIELDS: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"messag
 
 
 class Operations:
-    """`/healthz`, `/readyz` and `/metrics`. `why_not_ready` and `why_not_alive` give a reason, or None if it is."""
+    """`/healthz`, `/readyz` and `/metrics`. `why_not_ready` and `why_not_alive` give a reason, or None if it is.
+
+    Of metrics, `?name[]=` asks for single ones, as Prometheus' own clients have it: all of ten thousand claims take a
+    third of a second to write down.
+    """
 
     def __init__(
         self,
@@ -46,7 +51,9 @@ class Operations:
         if scope["type"] != "http":
             raise NotImplementedError(f"ASGI {scope['type']} is not served")
         if scope["path"] == "/metrics":
-            await _reply(send, 200, generate_latest(self._registry), CONTENT_TYPE_LATEST)
+            names = parse_qs(scope["query_string"].decode("latin-1")).get("name[]")
+            asked = self._registry.restricted_registry(names) if names else self._registry
+            await _reply(send, 200, generate_latest(asked), CONTENT_TYPE_LATEST)
         elif scope["path"] in self._states:
             why_not = self._states[scope["path"]]()
             await _reply(send, 503 if why_not else 200, f"{why_not or 'ok'}\n".encode())

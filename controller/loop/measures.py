@@ -46,6 +46,10 @@ class _Claims(Collector):
         self.states: dict[Key, _State] = {}
         self._queue_depth = queue_depth
 
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """The names, so that single metrics can be asked for."""
+        return _Claims(lambda: 0).collect()
+
     def collect(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily("firedrill_queue_depth", "Claims that wait to be looked at.")
         depth.add_metric([], self._queue_depth())

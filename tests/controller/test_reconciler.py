@@ -19,6 +19,7 @@ from controller.loop import reconciler as reconciler_module
 from controller.loop.measures import Measures
 from controller.loop.reconciler import Reconciler
 from controller.model import Announce, Kind, Unknown
+from controller.operating import Operations
 from controller.stalls import AwaitedSnapshot, FailedMover, Stall
 from controller.store.s3 import StoreError
 from controller.store.watch import Note
@@ -348,6 +349,32 @@ def test_metrics_name_each_claim_that_is_not_simply_protected_and_count_all() ->
     assert 'firedrill_claims{stage="unsettled"} 1.0' in found
     assert 'firedrill_truth_unknown{repository="local"} 1.0' in found
     assert "firedrill_queue_depth 7.0" in found
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("name[]=firedrill_claims&name[]=firedrill_writes_total", {"firedrill_claims", "firedrill_writes_total"}),
+        ("name%5B%5D=firedrill_queue_depth", {"firedrill_queue_depth"}),
+        ("name[]=nobody_knows_it", set()),
+    ],
+)
+def test_single_metrics_can_be_asked_for(query: str, names: set[str]) -> None:
+    _, measures, _ = look(at_rest(), Writes())
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def ask() -> None:
+        operations = Operations(measures.registry, why_not_ready=lambda: None)
+        scope = {"type": "http", "path": "/metrics", "query_string": query.encode()}
+        await operations(scope, None, send)
+
+    measures.wrote("note")
+    asyncio.run(ask())
+    lines = sent[1]["body"].decode().splitlines()
+    assert {line.split("{")[0].split(" ")[0] for line in lines if not line.startswith("#")} == names
 
 
 def test_metrics_tell_how_old_the_newest_restore_point_is() -> None:
