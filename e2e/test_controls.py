@@ -12,20 +12,12 @@ import pytest
 from fixtures.engines import NO_TIER, Store
 from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    LoseRepository,
-    RemoveApp,
-    Scenario,
-    Spoil,
-    Spoiling,
-    StartStore,
-    StopStore,
-    StoreIsDark,
-    Write,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.looks import AppFinds, StoreIsDark
+from fixtures.steps.losses import LoseRepository, RemoveApp
+from fixtures.steps.spoiling import Spoil, Spoiling
+from fixtures.steps.upsets import StartStore, StopStore
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

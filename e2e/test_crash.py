@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    HistoryIsKept,
-    LoseNamespace,
-    Scenario,
-    Write,
-)
-from fixtures.steps import (
-    BackUpGoesOn,
-    CrashBackUp,
-    RemoveLocks,
-    RepositoryIsSound,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.audits import HistoryIsKept, RepositoryIsSound
+from fixtures.steps.looks import AppFinds
+from fixtures.steps.losses import LoseNamespace
+from fixtures.steps.points import BackUpGoesOn, CrashBackUp, RemoveLocks
 from fixtures.workload import Workload
 
 if TYPE_CHECKING:

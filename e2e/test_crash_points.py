@@ -21,7 +21,11 @@ import yaml
 from fixtures.components import controller
 from fixtures.kube.kinds import DEPLOYMENT, POD
 from fixtures.oracle import Verdict
-from fixtures.scenario import AppFinds, BackUp, Declare, HistoryIsKept, LoseNamespace, Scenario, Write
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import AppFinds
+from fixtures.steps.losses import LoseNamespace
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:

@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    CommitAlways,
-    Declare,
-    HistoryIsKept,
-    LoseNamespace,
-    LossesShow,
-    Scenario,
-    Write,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, CommitAlways, Declare, Write
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import AppFinds, LossesShow
+from fixtures.steps.losses import LoseNamespace
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    AppStillHolds,
-    BackUp,
-    ChildrenAreExact,
-    Declare,
-    LoseClaim,
-    RestartApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import (
-    NoOrphans,
-    NothingProtects,
-    SecondClaimHolds,
-    Unprotect,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, RestartApp, Unprotect, Write
+from fixtures.steps.audits import ChildrenAreExact, NoOrphans, NothingProtects
+from fixtures.steps.looks import AppFinds, AppStillHolds, SecondClaimHolds
+from fixtures.steps.losses import LoseClaim
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -12,28 +12,14 @@ import pytest
 
 from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    DeclareIsHeld,
-    GrowClaim,
-    HistoryIsKept,
-    Neighbour,
-    RemoveApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import (
-    Emptiness,
-    IsReported,
-    KeepCopy,
-    PutBack,
-    SecondClaimHolds,
-    StoreLooksEmpty,
-    StoreLooksRight,
-    TimePasses,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps import Neighbour
+from fixtures.steps.acts import BackUp, Declare, DeclareIsHeld, GrowClaim, Write
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import AppFinds, IsReported, SecondClaimHolds
+from fixtures.steps.losses import RemoveApp
+from fixtures.steps.points import KeepCopy, PutBack, TimePasses
+from fixtures.steps.upsets import Emptiness, StoreLooksEmpty, StoreLooksRight
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    ChildrenAreExact,
-    Declare,
-    LoseClaim,
-    Neighbour,
-    NothingToRestore,
-    Scenario,
-    Write,
-)
-from fixtures.steps import BackedUpUnasked, CreateRepository, SecondClaimHolds
+from fixtures.scenario import Scenario
+from fixtures.steps import Neighbour
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.audits import BackedUpUnasked, ChildrenAreExact, NothingToRestore
+from fixtures.steps.looks import AppFinds, SecondClaimHolds
+from fixtures.steps.losses import LoseClaim
+from fixtures.steps.points import CreateRepository
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -12,17 +12,12 @@ import pytest
 from fixtures.engines import Absence
 from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    DeclareIsHeld,
-    HistoryIsKept,
-    RemoveApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import IsReported, NobodyDecides, SomebodyDecides
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, DeclareIsHeld, Write
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import AppFinds, IsReported
+from fixtures.steps.losses import RemoveApp
+from fixtures.steps.upsets import NobodyDecides, SomebodyDecides
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

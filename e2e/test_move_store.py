@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    DeclareIsHeld,
-    HistoryIsKept,
-    Neighbour,
-    RemoveApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import BackUpGoesOn, BeginBackUp, MoveStore, SecondClaimHolds, TellOfStore
+from fixtures.scenario import Scenario
+from fixtures.steps import Neighbour
+from fixtures.steps.acts import BackUp, Declare, DeclareIsHeld, Write
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import AppFinds, SecondClaimHolds
+from fixtures.steps.losses import RemoveApp
+from fixtures.steps.points import BackUpGoesOn, BeginBackUp
+from fixtures.steps.upsets import MoveStore, TellOfStore
 from fixtures.workload import Workload
 
 if TYPE_CHECKING:

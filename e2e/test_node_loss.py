@@ -13,22 +13,11 @@ import pytest
 
 from fixtures.engines import Placement
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    AppMoved,
-    AppStillHolds,
-    BackUp,
-    Cast,
-    Declare,
-    HistoryIsKept,
-    LoseNode,
-    RemoveApp,
-    Scenario,
-    StartNode,
-    StopNode,
-    Storage,
-    Write,
-)
+from fixtures.scenario import Cast, Scenario, Storage
+from fixtures.steps.acts import BackUp, Declare, StartNode, StopNode, Write
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import AppFinds, AppMoved, AppStillHolds
+from fixtures.steps.losses import LoseNode, RemoveApp
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

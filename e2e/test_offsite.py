@@ -8,7 +8,10 @@ import pytest
 
 from fixtures.engines import Store
 from fixtures.oracle import Verdict
-from fixtures.scenario import AppFinds, BackUp, Declare, LoseRepository, RemoveApp, Scenario, Write
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.looks import AppFinds
+from fixtures.steps.losses import LoseRepository, RemoveApp
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -9,24 +9,13 @@ import pytest
 
 from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    AppStillHolds,
-    BackUp,
-    ClaimIsRefused,
-    Declare,
-    HistoryIsKept,
-    RemoveApp,
-    RestartApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import (
-    Ask,
-    Edge,
-    SecondClaimHolds,
-    TimePasses,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, RestartApp, Write
+from fixtures.steps.asking import Ask, Edge
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import AppFinds, AppStillHolds, ClaimIsRefused, SecondClaimHolds
+from fixtures.steps.losses import RemoveApp
+from fixtures.steps.points import TimePasses
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -16,21 +16,11 @@ from fixtures.engines.reference import ReferenceEngine
 from fixtures.kube.kinds import CLAIM, POD, REPLICATION_SOURCE
 from fixtures.kube.objects import name_of
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Cast,
-    ChildrenAreExact,
-    Declare,
-    DeclareIsHeld,
-    HistoryIsKept,
-    LoseNamespace,
-    NothingToRestore,
-    RemoveApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import AskOddly, NothingProtects, Reschedule, Unprotect
+from fixtures.scenario import Cast, Scenario
+from fixtures.steps.acts import AskOddly, BackUp, Declare, DeclareIsHeld, Reschedule, Unprotect, Write
+from fixtures.steps.audits import ChildrenAreExact, HistoryIsKept, NothingProtects, NothingToRestore
+from fixtures.steps.looks import AppFinds
+from fixtures.steps.losses import LoseNamespace, RemoveApp
 from fixtures.wait import eventually
 from fixtures.workload import Workload
 

@@ -9,25 +9,13 @@ import pytest
 from fixtures.engines import Store
 from fixtures.invariants import Invariant
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    DeclareIsHeld,
-    HistoryIsKept,
-    LoseNamespace,
-    LoseRepository,
-    Neighbour,
-    RemoveApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import (
-    LeaveForeignFiles,
-    RepositoryIsSound,
-    SecondClaimHolds,
-    TakeNeighboursRepository,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps import Neighbour
+from fixtures.steps.acts import BackUp, Declare, DeclareIsHeld, Write
+from fixtures.steps.audits import HistoryIsKept, RepositoryIsSound
+from fixtures.steps.looks import AppFinds, SecondClaimHolds
+from fixtures.steps.losses import LoseNamespace, LoseRepository, RemoveApp
+from fixtures.steps.points import LeaveForeignFiles, TakeNeighboursRepository
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    RemoveApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import (
-    Ask,
-    HistoryIsExact,
-    SecondClaimHolds,
-    StartOver,
-    TimePasses,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, StartOver, Write
+from fixtures.steps.asking import Ask
+from fixtures.steps.audits import HistoryIsExact
+from fixtures.steps.looks import AppFinds, SecondClaimHolds
+from fixtures.steps.losses import RemoveApp
+from fixtures.steps.points import TimePasses
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -10,18 +10,12 @@ import pytest
 
 from fixtures.engines import Trait
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    FileSystemFills,
-    HistoryIsKept,
-    LoseClaim,
-    RemoveApp,
-    Scenario,
-    Write,
-)
-from fixtures.steps import HistoryIsExact, TimePasses
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.audits import HistoryIsExact, HistoryIsKept
+from fixtures.steps.looks import AppFinds, FileSystemFills
+from fixtures.steps.losses import LoseClaim, RemoveApp
+from fixtures.steps.points import TimePasses
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -8,20 +8,12 @@ import pytest
 
 from fixtures.engines import Store
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Cast,
-    Declare,
-    DeclareIsHeld,
-    HistoryIsKept,
-    LoseCluster,
-    LoseNamespace,
-    Scenario,
-    StartStore,
-    StopStore,
-    Write,
-)
+from fixtures.scenario import Cast, Scenario
+from fixtures.steps.acts import BackUp, Declare, DeclareIsHeld, Write
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import AppFinds
+from fixtures.steps.losses import LoseCluster, LoseNamespace
+from fixtures.steps.upsets import StartStore, StopStore
 from fixtures.workload import Workload
 
 if TYPE_CHECKING:

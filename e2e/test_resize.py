@@ -8,23 +8,18 @@ import pytest
 
 from fixtures.engines import Trait
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, GrowClaim, RestartApp, StopApp, Write
+from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.looks import (
     AppFinds,
     AppStillHolds,
-    BackUp,
     ClaimIsRefused,
-    Declare,
     FileSystemFills,
-    GrowClaim,
-    HistoryIsKept,
-    LoseClaim,
-    RemoveApp,
-    RestartApp,
-    Scenario,
+    SecondClaimHolds,
     ShrinkIsRefused,
-    Write,
 )
-from fixtures.steps import SecondClaimHolds, StopApp
+from fixtures.steps.losses import LoseClaim, RemoveApp
 from fixtures.workload import Workload
 
 if TYPE_CHECKING:

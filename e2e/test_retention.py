@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    Scenario,
-    Write,
-)
-from fixtures.steps import (
-    Ask,
-    HistoryIsExact,
-    PastBackUps,
-    RepositoryIsSound,
-    SecondClaimHolds,
-    TimePasses,
-)
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.asking import Ask
+from fixtures.steps.audits import HistoryIsExact, RepositoryIsSound
+from fixtures.steps.looks import AppFinds, SecondClaimHolds
+from fixtures.steps.points import PastBackUps, TimePasses
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Declare,
-    HistoryIsKept,
-    Scenario,
-    Write,
-)
-from fixtures.steps import ChildrenAreItsOwn, ReturnAtOnce, SecondClaimHolds
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.audits import ChildrenAreItsOwn, HistoryIsKept
+from fixtures.steps.looks import AppFinds, SecondClaimHolds
+from fixtures.steps.losses import ReturnAtOnce
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

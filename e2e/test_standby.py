@@ -7,25 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.oracle import Verdict
-from fixtures.scenario import (
-    AppFinds,
-    BackUp,
-    Cast,
-    ChildrenAreExact,
-    Declare,
-    HistoryIsKept,
-    LoseClaim,
-    Scenario,
-    Write,
-)
-from fixtures.steps import (
-    BackUpUnseen,
-    NobodyKeepsUp,
-    NoMoverRestored,
-    SomebodyKeepsUp,
-    StandbyIsBehind,
-    StandbyIsReady,
-)
+from fixtures.scenario import Cast, Scenario
+from fixtures.steps.acts import BackUp, BackUpUnseen, Declare, Write
+from fixtures.steps.audits import ChildrenAreExact, HistoryIsKept, NoMoverRestored, StandbyIsBehind, StandbyIsReady
+from fixtures.steps.looks import AppFinds
+from fixtures.steps.losses import LoseClaim
+from fixtures.steps.upsets import NobodyKeepsUp, SomebodyKeepsUp
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill

@@ -20,7 +20,11 @@ from fixtures.oracle import Verdict
 from fixtures.places import DRILL_PREFIX
 from fixtures.rejudge import rejudge
 from fixtures.report import Outcome
-from fixtures.scenario import AppFinds, BackUp, Declare, RemoveApp, Scenario, Spoil, Spoiling, Write
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.looks import AppFinds
+from fixtures.steps.losses import RemoveApp
+from fixtures.steps.spoiling import Spoil, Spoiling
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from clusters.problem import Problem
+from fixtures import conclusion, settings
 from fixtures.due import Due
 from fixtures.engines import Variant
 from fixtures.findings import Findings, Judged
@@ -40,9 +41,15 @@ def pytest_plugin_registered(plugin: object, plugin_name: str) -> None:
     )
     artefacts = SimpleNamespace(collect=collect)
     theirs = SimpleNamespace(load=lambda path: None)  # noqa: ARG005
-    stand_ins = {"stack": stack, "artefacts": artefacts, "theirs": theirs}
-    for name, stand_in in {**stand_ins, "Ground": Ground, "Drill": Drill, "Monitors": Monitors}.items():
-        _REPLACED.setattr(plugin, name, stand_in)
+    for place, name, stand_in in (
+        (settings, "stack", stack),
+        (settings, "theirs", theirs),
+        (conclusion, "artefacts", artefacts),
+        (plugin, "Ground", Ground),
+        (plugin, "Drill", Drill),
+        (plugin, "Monitors", Monitors),
+    ):
+        _REPLACED.setattr(place, name, stand_in)
 
 
 def pytest_unconfigure() -> None:

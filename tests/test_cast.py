@@ -11,10 +11,11 @@ import pytest
 from e2e.test_older import OUT_OF_RANGE, PREVIOUS
 from e2e.test_path import NAMES_READ_ALIKE
 from e2e.test_rebuild import TEN_AT_ONCE
-from fixtures.drill import apps_of, neighbour_of
+from fixtures.casting import apps_of, neighbour_of
 from fixtures.engines import App
 from fixtures.scenario import Cast
-from fixtures.steps import Ask, PastBackUps, TimePasses
+from fixtures.steps.asking import Ask
+from fixtures.steps.points import PastBackUps, TimePasses
 
 APP = App(name="orders-a1b2c3", namespace="drill-a1b2c3", drill="d", repository_password="-")  # noqa: S106
 

@@ -13,8 +13,11 @@ from fixtures import misleading
 from fixtures.engines import NEWEST, Wanted
 from fixtures.oracle import Verdict
 from fixtures.report import Outcome
-from fixtures.scenario import AppFinds, BackUp, Declare, Neighbour, Scenario, Write
-from fixtures.steps import Emptiness, IsReported, StoreLooksEmpty, StoreLooksRight
+from fixtures.scenario import Scenario
+from fixtures.steps import Neighbour
+from fixtures.steps.acts import BackUp, Declare, Write
+from fixtures.steps.looks import AppFinds, IsReported
+from fixtures.steps.upsets import Emptiness, StoreLooksEmpty, StoreLooksRight
 from tests.world import EMPTY, World, fails
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from fixtures.engines import App, Lies, Store
     from fixtures.findings import Findings
-    from fixtures.scenario import Step
+    from fixtures.steps import Step
 
 
 def _alone(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from e2e.test_onboarding import LABELLED_LATE, LONG_NAMES
-from fixtures.drill import apps_of
+from fixtures.casting import apps_of
 from fixtures.engines import App
 from tests.world import TIERS, World, fails
 

@@ -11,8 +11,9 @@ import pytest
 from e2e.test_gap import ADMISSION_GAP, UNGUARDED_GAP
 from e2e.test_move_store import STORE_MOVES
 from fixtures.report import Outcome
-from fixtures.scenario import Declare, DeclareIsHeld, Neighbour, Scenario
-from fixtures.steps import MoveStore, TellOfStore
+from fixtures.steps import Neighbour
+from fixtures.steps.acts import Declare, DeclareIsHeld
+from fixtures.steps.upsets import MoveStore, TellOfStore
 from tests.world import EMPTY, World, fails
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from fixtures.engines import Absence, Store
     from fixtures.findings import Findings
+    from fixtures.scenario import Scenario
 
 # One repository is all there is in the stand-in's world.
 STORE_MOVES_ALONE = replace(

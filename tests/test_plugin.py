@@ -24,7 +24,10 @@ from fixtures.plugin import names_scenarios
 from fixtures.progress import FILE, Voice
 from fixtures.report import Outcome
 from fixtures.repository import Unknown
-from fixtures.scenario import AppFinds, Declare, LoseCluster, LoseNode, Scenario, StopNode
+from fixtures.scenario import Scenario
+from fixtures.steps.acts import Declare, StopNode
+from fixtures.steps.looks import AppFinds
+from fixtures.steps.losses import LoseCluster, LoseNode
 from fixtures.tree import DATA, Attribute, Loss, Tree, compare
 from fixtures.wait import Waiting
 from fixtures.workload import Workload
@@ -54,7 +57,9 @@ filterwarnings =
 
 TESTS = """
 import pytest
-from fixtures.scenario import Declare, LoseCluster, LoseNode, Scenario, Storage
+from fixtures.scenario import Scenario, Storage
+from fixtures.steps.acts import Declare
+from fixtures.steps.losses import LoseCluster, LoseNode
 
 def scenario(name, id="SC-01", when=()):
     storage = Storage.NODE_LOCAL if LoseNode() in when else Storage.REPLICATED

@@ -14,12 +14,13 @@ from controller import contract
 from e2e.test_onboarding import STATEFUL
 from fixtures import replicas, wait
 from fixtures.app import POD_NAME_LABEL, AppPods
-from fixtures.drill import apps_of
+from fixtures.casting import apps_of
 from fixtures.engines import App
 from fixtures.engines.reference import ReferenceEngine
 from fixtures.engines.static import StaticEngine
 from fixtures.kube.kinds import CLAIM, STATEFUL_SET
-from fixtures.scenario import Cast, Declare, Write
+from fixtures.scenario import Cast
+from fixtures.steps.acts import Declare, Write
 from fixtures.workload import FIRST_RUN, Workload
 from tests.test_engines import Api, site
 from tests.world import EMPTY, World, fails

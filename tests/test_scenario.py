@@ -13,7 +13,9 @@ from fixtures.components.python_packages import IMAGE_PYTHON, with_all_they_need
 from fixtures.engines import Store, Trait
 from fixtures.engines.reference import ReferenceEngine
 from fixtures.engines.static import StaticEngine
-from fixtures.scenario import LoseCluster, Scenario, StopStore
+from fixtures.scenario import Scenario
+from fixtures.steps.losses import LoseCluster
+from fixtures.steps.upsets import StopStore
 
 PLAIN = Scenario(id="SC-03", name="plain", given=(), when=(), then=())
 KEPT = Trait.KEEPS_ITS_DESTINATION

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fixtures import standing_by
-from fixtures.drill import apps_of
+from fixtures.casting import apps_of
 from fixtures.engines.reference import ReferenceEngine
 from fixtures.invariants import Invariant, Standing
 from fixtures.kube.kinds import CLAIM, JOB, REPLICATION_DESTINATION, VOLUME_SNAPSHOT
