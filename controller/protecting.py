@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, assert_never
 
-from controller import causes, children, contract, locks, newest, resources, rotation, say, standing_by
+from controller import causes, children, contract, first_backup, locks, newest, resources, rotation, say, standing_by
 from controller.branch import Branch
 from controller.causes import Fault, Patience
 from controller.contract import Reason, Repo
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _STAGE = Stage.PROTECTED
 _AFTER_REMOVAL_S: Final = 2.0
+_SOON_S: Final = 5.0
 
 
 def decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now: datetime) -> Decision:
@@ -52,7 +53,7 @@ def _decide(wanted: Intent, claim: Claim, world: World, settings: Settings, now:
     if unwanted := _unwanted(claim, world, tiers):
         message = "removing what backs it up to a repository that is not asked for"
         return say.again(Branch.REMOVE_SOURCE, _STAGE, Reason.CONVERGING, message, unwanted)
-    plan = _plan(wanted, claim, world, settings, tiers)
+    plan = _plan(wanted, claim, world, settings, tiers, now=now)
     patience = Patience(now, settings.patience)
     # While a source is paused no mover runs that a young lock could be of: the next one then meets none.
     held_up = _abandoned(world, now) if _is_paused(claim, world, tiers) else None
@@ -95,7 +96,9 @@ class _Plan:
     waiting: tuple[str, ...]
 
 
-def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos: Iterable[Repo]) -> _Plan:
+def _plan(
+    wanted: Intent, claim: Claim, world: World, settings: Settings, repos: Iterable[Repo], *, now: datetime
+) -> _Plan:
     """Make and heal. A repository without credentials holds up no other."""
     writes: list[Write] = []
     missing: list[str] = []
@@ -113,7 +116,8 @@ def _plan(wanted: Intent, claim: Claim, world: World, settings: Settings, repos:
         if found is None:
             writes += children.as_made(Kind.SOURCE, body, claim, world)
             continue
-        body = resources.with_trigger(body, _trigger(found, body["spec"]["trigger"], wanted.back_up_now))
+        asked = wanted.back_up_now or first_backup.word(found, world.truths.get(repo), now)
+        body = resources.with_trigger(body, _trigger(found, body["spec"]["trigger"], asked))
         if children.is_made_as(found, body, claim):
             continue
         busy = children.is_syncing(found) or (repo is standing_by.REPO and standing_by.is_at_work(world))
@@ -223,7 +227,8 @@ def _in_doubt(world: World, now: datetime) -> Decision | None:
 def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier], patience: Patience) -> Decision:
     """Everything is as it should be; is it well?"""
     sources = [(repo, children.find(world, Kind.SOURCE, children.source_name(claim, repo))) for repo in tiers]
-    if any(found is not None and "manual" in found.content["trigger"] for _, found in sources):
+    is_asked = wanted.back_up_now is not None
+    if is_asked and any(found is not None and "manual" in found.content["trigger"] for _, found in sources):
         message = f"backing up on request ({wanted.back_up_now}); the schedule rests meanwhile"
         return say.wait(Branch.BACKUP_ON_REQUEST, _STAGE, Reason.PROTECTED, message)
     for repo, found in sources:
@@ -235,7 +240,13 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
     if complaint := _lost(claim, world):
         return complaint
     message = f"backed up by tier {wanted.tier_name}{standing_by.told(wanted, world, patience)}"
-    return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
+    again_at = [first_backup.again_at(found, world.truths.get(repo)) for repo, found in sources if found is not None]
+    dues = [at for at in again_at if at is not None]
+    if is_asked or not dues:
+        return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
+    message += "; its volume was empty when it was backed up, which is tried again before long"
+    told = say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
+    return replace(told, look_again_s=max((min(dues) - patience.at).total_seconds(), _SOON_S))
 
 
 def _lost(claim: Claim, world: World) -> Decision | None:

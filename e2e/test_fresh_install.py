@@ -25,10 +25,23 @@ FRESH_INSTALL = Scenario(
     when=(Declare(),),
     then=(
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
-        BackedUpUnasked(),
         Write(generation=1),
         BackUp(),
         ChildrenAreExact(),
+        SecondClaimHolds(Verdict.INTACT),
+    ),
+)
+
+UNASKED = Scenario(
+    id="SC-01",
+    name="fresh install, backed up before anybody asks",
+    promise="SC-01 unasked",
+    given=(NothingToRestore(),),
+    when=(Declare(),),
+    then=(
+        AppFinds(Verdict.EMPTY_LEGITIMATELY),
+        BackedUpUnasked(),
+        *(Write(generation=1), BackUp()),
         SecondClaimHolds(Verdict.INTACT),
     ),
 )
@@ -80,6 +93,13 @@ BESIDE_ANOTHER = Scenario(
 @pytest.mark.scenario(FRESH_INSTALL)
 def test_a_new_app_starts_empty_and_its_first_backup_can_be_restored(drill: Drill) -> None:
     findings = drill.run(FRESH_INSTALL)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(UNASKED)
+@pytest.mark.thorough
+def test_a_new_app_is_backed_up_before_anybody_asks(drill: Drill) -> None:
+    findings = drill.run(UNASKED)
     assert findings.passed, findings.report()
 
 

@@ -10,7 +10,8 @@ from controller import contract
 from e2e.desk import NAME
 from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CLAIM, REPLICATION_DESTINATION, REPLICATION_SOURCE
-from fixtures.kube.objects import name_of
+from fixtures.kube.objects import name_of, status_of
+from fixtures.repository import Absent, Points
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
@@ -64,6 +65,30 @@ def test_a_claim_is_backed_up_restored_shrunk_and_decommissioned_by_hand(desk: D
     assert "deleted" in desk.done("delete-backups", me, "--yes")
     assert "no restore point" in desk.done("backups", me)
     assert me not in desk.done("orphans")
+
+
+@pytest.mark.thorough
+def test_an_app_that_writes_only_after_its_first_backup_is_backed_up_before_its_schedule_asks(desk: Desk) -> None:
+    desk.apply_claim()
+    desk.start_app()
+    eventually(
+        lambda: [status_of(each) for each in desk.ground.kube.list(REPLICATION_SOURCE, desk.namespace)],
+        lambda found: bool(found) and all("lastSyncTime" in status for status in found),
+        expected="the first syncs to have met an empty volume",
+        wait=desk.ground.waits.backup,
+    )
+    assert isinstance(desk.repository.restore_points(), Absent)
+    desk.shell("echo late >/data/word && sync")
+    eventually(
+        desk.repository.restore_points, lambda truth: isinstance(truth, Points),
+        expected="a restore point that nobody asked for", wait=desk.ground.waits.first_backup,
+    )  # fmt: skip
+    eventually(
+        lambda: [each["spec"]["trigger"] for each in desk.ground.kube.list(REPLICATION_SOURCE, desk.namespace)],
+        lambda triggers: all(trigger.keys() == {"schedule"} for trigger in triggers),
+        expected="the schedules to be in force again",
+        wait=desk.ground.waits.backup,
+    )
 
 
 STANDBY = {contract.STANDBY_ANNOTATION: "true"}

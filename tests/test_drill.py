@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from e2e.test_fresh_install import FRESH_INSTALL
+from e2e.test_fresh_install import FRESH_INSTALL, UNASKED
 from e2e.test_rebuild import CLUSTER_LOST, NAMESPACE_LOST
 from fixtures.engines import NEWEST, App, Store, Wanted
 from fixtures.oracle import Verdict
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fixtures.findings import Findings
     from fixtures.scenario import Scenario
 
-SCENARIOS = (FRESH_INSTALL, NAMESPACE_LOST, CLUSTER_LOST)
+SCENARIOS = (FRESH_INSTALL, UNASKED, NAMESPACE_LOST, CLUSTER_LOST)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -88,7 +88,7 @@ def test_a_backup_without_a_restore_point_is_a_broken_promise(run: Callable[...,
 def test_an_app_that_is_backed_up_only_on_demand_is_not_backed_up_in_time(
     run: Callable[..., Findings],
 ) -> None:
-    findings = run(World(syncs_first=False), FRESH_INSTALL)
+    findings = run(World(syncs_first=False), UNASKED)
     assert findings.outcome is Outcome.FAIL
     assert "a restore point of shop/orders that nobody asked for" in findings.report()
 

@@ -16,6 +16,7 @@ from controller.branch import Branch
 from controller.contract import Repo
 from controller.lifecycle import Stage
 from controller.model import (
+    Absent,
     Annotate,
     Answer,
     Child,
@@ -243,6 +244,52 @@ def test_a_manual_trigger_is_set_only_between_syncs_and_taken_away_only_after_it
     assert isinstance(write, Replace)
     assert write.body["spec"]["trigger"] == {"schedule": schedule}
     assert decision(world(asked, EXISTS, children=protecting(lastManualSync="now-1"))).branch is Branch.PROTECTED
+
+
+EMPTY_SO_FAR = Absent(announced=True)
+
+
+@pytest.mark.parametrize(
+    ("synced_at", "is_due"),
+    [("11:00:20", True), ("11:29:00", True), ("11:31:00", False), ("11:59:50", False)],
+    ids=["20 s after it was made", "when it was 29 min old", "when it was 31 min old", "just now"],
+)
+def test_a_volume_that_was_empty_when_it_was_backed_up_is_backed_up_again_before_its_schedule(
+    synced_at: str, is_due: bool
+) -> None:
+    """The mover of an empty volume ends well and makes nothing: an app that writes late had no backup for a day."""
+    at = f"2026-01-10T{synced_at}Z"
+    found = decision(world(settled_claim(), EMPTY_SO_FAR, children=protecting(lastSyncTime=at)))
+    if not is_due:
+        assert (found.branch, found.writes) == (Branch.PROTECTED, ())
+        assert "was empty" in found.outcome.message
+        assert found.look_again_s is not None
+        assert 0 < found.look_again_s < HOUR.total_seconds()
+        return
+    (write,) = found.writes
+    assert isinstance(write, Replace)
+    schedule = source_in(protecting()).content["trigger"]["schedule"]
+    assert write.body["spec"]["trigger"] == {"schedule": schedule, "manual": f"first-{at}"}
+
+
+def test_the_backup_of_a_volume_that_was_empty_is_asked_for_once_at_a_time_and_never_where_there_is_one() -> None:
+    at = "2026-01-10T11:00:20Z"
+    schedule = source_in(protecting()).content["trigger"]["schedule"]
+    asked = {"schedule": schedule, "manual": f"first-{at}"}
+    under_way = with_trigger(protecting(lastSyncTime=at, lastSyncStartTime="2026-01-10T11:59:00Z"), asked)
+    assert decision(world(settled_claim(), EMPTY_SO_FAR, children=under_way)).writes == ()
+    done = {"lastSyncTime": "2026-01-10T11:59:10Z", "lastManualSync": asked["manual"]}
+    for seen in (EMPTY_SO_FAR, EXISTS):
+        (write,) = decision(world(settled_claim(), seen, children=with_trigger(protecting(**done), asked))).writes
+        assert isinstance(write, Replace)
+        assert write.body["spec"]["trigger"] == {"schedule": schedule}
+    for known in (EXISTS, Unknown("away")):
+        assert decision(world(settled_claim(), known, children=protecting(lastSyncTime=at))).writes == ()
+    # Not while the first sync has not ended; and whoever asks by hand is asked no more than that.
+    assert decision(world(settled_claim(), EMPTY_SO_FAR, children=protecting())).writes == ()
+    by_hand = settled_claim({contract.BACK_UP_NOW_ANNOTATION: "now-1"})
+    ended = protecting(lastSyncTime=at, lastManualSync="now-1")
+    assert decision(world(by_hand, EMPTY_SO_FAR, children=ended)).writes == ()
 
 
 def with_trigger(children: tuple[Child, ...], trigger: dict[str, Any]) -> tuple[Child, ...]:
