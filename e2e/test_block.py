@@ -97,6 +97,7 @@ def size_seen(ground: Ground, namespace: str) -> int:
     return int(shell(ground, namespace, f"blockdev --getsize64 {DEVICE}"))
 
 
+@pytest.mark.beside_drills
 @pytest.mark.thorough
 def test_a_running_pod_sees_its_raw_block_volume_grow_with_its_bytes(ground: Ground, namespace: str) -> None:
     pod = start(ground, namespace)

@@ -80,6 +80,7 @@ def test_without_a_snapshot_controller_backup_and_restore_say_so_and_go_on_when_
     desk.await_protected()
 
 
+@pytest.mark.beside_drills
 @pytest.mark.thorough
 def test_a_provisioner_that_refuses_is_quoted_on_the_claim(desk: Desk) -> None:
     kube = desk.ground.kube
@@ -122,6 +123,7 @@ def data_away(desk: Desk) -> Iterator[None]:
         bucket.copy_prefix(aside, data)
 
 
+@pytest.mark.beside_drills
 @pytest.mark.thorough
 def test_a24_a_restore_that_fails_is_told_with_the_job_to_look_at_and_ends_well_once_it_can(desk: Desk) -> None:
     desk.apply_claim()

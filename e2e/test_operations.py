@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from e2e.desk import Desk
 
 
+@pytest.mark.beside_drills
 @pytest.mark.thorough
 def test_a_claim_is_backed_up_restored_shrunk_and_decommissioned_by_hand(desk: Desk) -> None:
     me = f"{desk.namespace}/{NAME}"
@@ -98,6 +99,7 @@ def await_skipped(desk: Desk) -> None:
     assert isinstance(desk.repository.restore_points(), Absent)
 
 
+@pytest.mark.beside_drills
 @pytest.mark.thorough
 def test_an_app_that_writes_only_after_its_first_backup_is_backed_up_before_its_schedule_asks(desk: Desk) -> None:
     desk.apply_claim()
@@ -144,6 +146,7 @@ def await_standbys(desk: Desk, count: int) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.beside_drills
 @pytest.mark.thorough
 def test_an_image_that_stands_by_is_told_of_outlives_its_claim_and_goes_with_its_backups(desk: Desk) -> None:
     me = f"{desk.namespace}/{NAME}"

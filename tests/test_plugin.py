@@ -236,6 +236,27 @@ def test_workers_share_one_cluster_the_longest_goes_first_and_who_needs_all_of_i
     assert len({drill["seed"] for drill in written["drills"]}) == 1
 
 
+def test_a_test_without_a_drill_holds_the_cluster_alone_unless_it_is_marked(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    look = "def test_{0}(ground, firedrill_settings):\n    note('{0} ' + others(firedrill_settings))\n\n"
+    helper = (
+        "import fcntl\nfrom clusters import paths\nfrom tests.stand_ins import note\n\n"
+        "def others(settings):\n"
+        "    with (paths.cluster_state(settings.cluster) / 'use.lock').open('a') as lock:\n"
+        "        try:\n"
+        "            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)\n"
+        "        except BlockingIOError:\n"
+        "            return 'without others'\n"
+        "    return 'with others'\n\n"
+    )
+    tests = helper + look.format("alone") + "@pytest.mark.beside_drills\n" + look.format("beside")
+    tests += drill_test("intact long", when="(Declare(),) * 9") + drill_test("intact brief")
+    run(tests).assert_outcomes(passed=4)
+    done = [line for line in notes(pytester) if line not in {"up", "removed"}]
+    assert done == ["ran intact long", "beside with others", "ran intact brief", "alone without others"]
+
+
 def test_a_run_that_is_cut_short_says_what_it_owes(run: Run, pytester: pytest.Pytester) -> None:
     tests = drill_test("stale first", when="(Declare(),)") + drill_test("intact second")
     tests += drill_test("intact whole", when="(LoseCluster(),)") + drill_test("intact never", scenario_id="SC-99")
