@@ -54,9 +54,12 @@ def install_tools() -> None:
 
 
 def install_browser() -> None:
-    """Install Chromium where no browser is and that is possible: for root on Debian. Ubuntu has it as a snap alone."""
+    """Install Chromium where no browser is and that is possible: for root on Debian. Ubuntu has it as a snap alone.
+
+    With a font that has the signs of the report, which a machine without a screen lacks.
+    """
     if not any(map(shutil.which, BROWSERS)) and os.geteuid() == 0 and is_debian(but_not="ubuntu"):
-        install(("chromium",))
+        install(("chromium", "fonts-dejavu-core"))
 
 
 def require_disk(bytes_needed: int, *, why: str) -> None:

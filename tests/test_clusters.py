@@ -244,7 +244,8 @@ def test_a_browser_for_the_tests_is_installed_once_and_only_where_it_is_a_packag
     installed: list[str] = []
     monkeypatch.setattr(host, "install", installed.extend)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    for system, found, expected in (("ubuntu", None, []), ("debian", "/bin/x", []), ("debian", None, ["chromium"])):
+    packages = ["chromium", "fonts-dejavu-core"]
+    for system, found, expected in (("ubuntu", None, []), ("debian", "/bin/x", []), ("debian", None, packages)):
         monkeypatch.setattr(host, "is_debian", lambda *, but_not, system=system: but_not != system)
         monkeypatch.setattr(shutil, "which", lambda _, found=found: found)
         host.install_browser()
