@@ -85,7 +85,7 @@ def refusal(api: Api, share: Path | None = None) -> str | None:
 
 
 def test_places_that_are_empty_are_accepted_whatever_lies_beside_them(stores: dict[str, set[str]]) -> None:
-    stores["local"] |= {MARK, "drill-1ab/orders/config", "drill-2/x", ".firedrill/known/drill-1ab/orders/5"}
+    stores["local"] |= {MARK, "drill-1ab/orders/config", "drill-2/x", ".firedrill/known/drill-1ab_/orders_/5"}
     assert refusal(Api(drill_2="drill-2")) is None
 
 
@@ -94,7 +94,7 @@ def test_places_that_are_empty_are_accepted_whatever_lies_beside_them(stores: di
     [
         "drill-1a/local/orders-1a/config",
         "drill-1a-1/orders-1a-01/config",
-        ".firedrill/known/drill-1a/orders-1a/1073741824",
+        ".firedrill/known/drill-1a_/orders-1a_/1073741824",
     ],
 )
 def test_one_object_of_an_earlier_run_is_refused_with_its_name_and_time(stores: dict[str, set[str]], key: str) -> None:
@@ -115,10 +115,10 @@ def test_a_namespace_and_a_folder_of_the_share_are_refused_too(stores: dict[str,
 
 
 def test_all_backups_of_an_app_are_cleared_and_nobody_elses(stores: dict[str, set[str]], tmp_path: Path) -> None:
-    beside = {MARK, "drill-1ab/x", ".firedrill/known/drill-1a/orders-1ab/5"}
+    beside = {MARK, "drill-1ab/x", ".firedrill/known/drill-1a_/orders-1ab_/5"}
     for keys in stores.values():
         keys.update(beside, {"drill-1a/orders-1a/config", "drill-1a-1/orders-1a-01/config"})
-        keys.add(".firedrill/known/drill-1a/orders-1a/5")
+        keys.add(".firedrill/known/drill-1a_/orders-1a_/5")
     (tmp_path / "share" / "drill-1a").mkdir(parents=True)
     addresses: Any = tuple(stores)
     for app in (APP, SECOND):
@@ -143,7 +143,7 @@ def test_on_a_cluster_of_ours_leftovers_are_swept_also_where_only_the_stores_rem
     monkeypatch.setattr(ground_module.Ground, "await_gone", lambda _self, _namespace: None)
     put_right: list[Ground] = []
     monkeypatch.setattr(misleading, "put_right", put_right.append)
-    stores["local"] |= {MARK, "drill-old/orders/config", ".firedrill/known/drill-older/orders/5", "films/index"}
+    stores["local"] |= {MARK, "drill-old/orders/config", ".firedrill/known/drill-older_/orders_/5", "films/index"}
     (tmp_path / "share" / "drill-oldest").mkdir(parents=True)
     api = Api(drill_1a="drill-1a", kube_system="")
     it = ground_on(api, tmp_path)

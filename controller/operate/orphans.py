@@ -35,14 +35,14 @@ async def run(site: Site) -> None:
 async def _backed_up(site: Site, repo: Repo) -> tuple[Name, ...]:
     """The claims that have had restore points, from the controller's notes: one key each, and no LIST of backups."""
     access = await site.access(repo)
-    prefix = naming.known_prefix(site.configuration.settings.stores[repo].prefix)
+    prefix = site.configuration.settings.stores[repo].prefix
     try:
-        entries = await site.stores.bucket(repo, access).all(prefix)
+        entries = await site.stores.bucket(repo, access).all(naming.known_prefix(prefix))
     except StoreError as error:
         raise Refused(f"the {repo.value} store could not be listed: {error}") from error
-    noted = (entry.key.removeprefix(prefix).split("/") for entry in entries)
+    noted = (known for entry in entries if (known := naming.known_of(prefix, entry.key)) is not None)
     # What is named for a size says that there were restore points; what is not, that some were to come.
-    places = {(namespace, claim) for namespace, claim, *size in noted if "".join(size).isdecimal()}
+    places = {(namespace, claim) for namespace, claim, size in noted if size.isdecimal()}
     return tuple(Name(namespace, claim) for namespace, claim in sorted(places))
 
 

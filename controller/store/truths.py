@@ -120,12 +120,12 @@ class Stores:
         access = _access(repo, given)
         if isinstance(access, MissingCredentials):
             return {}
-        prefix = naming.known_prefix(self._settings.stores[repo].prefix)
+        prefix = self._settings.stores[repo].prefix
         found: dict[str, int] = {}
-        for entry in await self.bucket(repo, access).all(prefix, page_s=_NOTES_S):
-            full_name, _, size = entry.key.removeprefix(prefix).rpartition("/")
-            if size.isdecimal():
-                found.setdefault(full_name, int(size))
+        for entry in await self.bucket(repo, access).all(naming.known_prefix(prefix), page_s=_NOTES_S):
+            known = naming.known_of(prefix, entry.key)
+            if known is not None and known[2].isdecimal():
+                found.setdefault("/".join(known[:2]), int(known[2]))
         return found
 
     async def read(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], deadline_s: float = RESTIC_S) -> Truth:

@@ -157,12 +157,12 @@ def test_a_claim_that_starts_empty_is_protected_and_its_deletion_taken_through_e
     assert place.live() == [
         "annotate persistentvolumeclaims",
         "create secrets",
-        "announce orders",
+        "announce orders_",
         "create replicationsources",
         "condition orders",
     ]
     place.stores.truth = EXISTS
-    assert place.live()[0] == "note orders"
+    assert place.live()[0] == "note orders_"
     metadata = place.server.objects[CLAIM]["metadata"]
     place.change(CLAIM, metadata={**metadata, "deletionTimestamp": "2026-01-10T12:00:00Z"})
     assert place.live()[:2] == ["delete replicationsources", "delete secrets"]
@@ -180,7 +180,7 @@ def test_a_claim_that_is_restored_is_protected_only_after_the_proof_through_ever
     assert place.live() == [
         "create secrets",
         "create replicationdestinations",
-        "note orders",
+        "note orders_",
         "condition orders",
     ]
     [destination] = place.children(Kind.DESTINATION)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller import naming
@@ -55,7 +55,21 @@ def test_no_repository_lies_within_anothers(one: tuple[str, str], other: tuple[s
         assert not naming.known_path("p", *one).startswith(path)
         assert not naming.known_path("p", *one).startswith(naming.known_path("p", *other))
         assert naming.known_path("p", *one) < naming.marker_path("p")
+        assert naming.known_of("p", f"{naming.known_path('p', *one)}1024") == (*one, "1024")
         assert not naming.marker_path("p").startswith(path)
+
+
+@example(("shop", "orders"), ("shop-1", "orders"))
+@given(st.tuples(NAMESPACES, CLAIMS), st.tuples(NAMESPACES, CLAIMS))
+def test_folders_of_what_is_known_come_in_the_order_of_their_keys(one: tuple[str, str], other: tuple[str, str]) -> None:
+    """A folder `shop-1/` comes before `shop/`, and its name after it: MinIO then lists nothing after `shop/orders/`."""
+    paths = [naming.known_path("p", *each) for each in (one, other)]
+    assert sorted(paths) == sorted(paths, key=lambda path: path.split("/"))
+
+
+def test_what_is_not_named_as_the_controller_names_it_is_known_of_nobody() -> None:
+    for key in ("shop_/orders_", "shop/orders/1024", "shop_/orders_/x/1024", "_/orders_/1024", "store"):
+        assert naming.known_of("p", f"{naming.known_prefix('p')}{key}") is None
 
 
 def test_a_claim_that_is_named_like_anothers_children_is_not_taken_for_it() -> None:

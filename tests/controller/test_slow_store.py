@@ -23,7 +23,7 @@ GIVEN = {Repo.LOCAL: BASE, Repo.REMOTE: BASE}
 def test_the_one_listing_of_all_notes_may_take_longer_than_a_request_about_one_claim() -> None:
     async def answer(_request: web.Request) -> web.Response:
         await asyncio.sleep(0.6)
-        return odd_store.listing(".firedrill/known/shop/orders/1024")
+        return odd_store.listing(".firedrill/known/shop_/orders_/1024")
 
     assert odd_store.ask(answer, lambda stores: stores.noted(Repo.LOCAL, GIVEN), answer_s=0.3) == {"shop/orders": 1024}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -190,6 +191,18 @@ def test_what_is_known_of_another_claim_tells_nothing_of_this_one(store: RealSto
     for other in ("order", "orders2", "a", "z"):
         store.put(f"{naming.known_path(store.store.prefix, 'shop', other)}1024")
     assert look(store).truth == Absent()
+
+
+@pytest.mark.parametrize("others", [("shop-1", "shop-2"), ("shop.x", "shop.y"), ("shop0", "shopping", "sho")])
+def test_what_is_known_of_a_claim_is_found_whatever_other_namespaces_are_called(
+    store: RealStore, others: tuple[str, ...]
+) -> None:
+    """MinIO left it out where `shop-1/` lay beside `shop/`: lost backups would have counted as none."""
+    for place in itertools.product(("shop", *others), ("orders", "baskets", "carts")):
+        store.put(f"{naming.known_path(store.store.prefix, *place)}1024")
+        store.put(naming.announcement_path(store.store.prefix, *place))
+    assert look(store).known_bytes == 1024
+    assert "lost or moved" in why(look(store).truth)
 
 
 def test_a_store_is_marked_once_and_never_again(store: RealStore) -> None:
