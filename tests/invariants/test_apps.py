@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from pydantic import TypeAdapter
 
-from fixtures.history import BackedUp, Destroyed, Event, Evidence, FirstRun, Observed, Restored, Wrote
+from fixtures.history import BackedUp, BackupState, Destroyed, Event, Evidence, FirstRun, Observed, Restored, Wrote
 from fixtures.invariants import Invariant, Standing
 from fixtures.invariants.rules import rule
 from fixtures.kube.kinds import CLAIM, REPLICATION_SOURCE
@@ -142,6 +142,14 @@ def idle() -> Story:
 def test_a_restore_of_first_run_data_that_a_schedule_saved_breaks_nothing() -> None:
     ruling = idle().ruling(I.I4)
     assert ruling.standing is Standing.HELD, str(ruling)
+
+
+@pytest.mark.parametrize(("taken_s", "held"), [(280, True), (-300, False)], ids=["after it", "before it"])
+def test_a_backup_that_was_asked_for_tells_of_a_restore_only_where_it_came_before(taken_s: int, held: bool) -> None:
+    """An app came back with first-run data that nobody noted, and was backed up on demand only then: SC-01."""
+    backup = BackedUp(MAIL, "local", 1, BackupState.ACKNOWLEDGED, "e" * 64, at(taken_s))
+    ruling = idle().add(281, backup).ruling(I.I4)
+    assert ruling.standing is (Standing.HELD if held else Standing.BROKEN), str(ruling)
 
 
 @pytest.mark.parametrize(
