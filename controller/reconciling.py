@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from controller.cluster.watching import Follower
     from controller.configuration import Configuration
 
+# Nearly all that a cold start makes is kept, and Python would look through it for garbage again and again: 5 of 23 s at
+# 10,000 claims, for which nothing was found.
+_COLLECT_AFTER: Final = (20_000, 20, 50)
 _OURS: Final = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
 
@@ -41,6 +45,7 @@ async def run(configuration: Configuration, writer_type: type[Writer] = Writer) 
     Two of these at once do no harm: every write carries what it rests on as a precondition.
     """
     operating.log_as_json()
+    gc.set_threshold(*_COLLECT_AFTER)
     async with contextlib.AsyncExitStack() as held:
         api = Api(connection.find())
         held.push_async_callback(api.close)
