@@ -23,10 +23,10 @@ _SOONEST: Final = timedelta(seconds=30)
 
 def again_at(source: Child, found: Truth | None) -> datetime | None:
     """When a backup is to be asked for beside the schedule; None unless one has ended and left no restore point."""
-    synced_at = moment(str(source.status.get("lastSyncTime")))
-    if synced_at is None or not isinstance(found, Absent):
+    if not isinstance(found, Absent):  # of nearly all claims: no time is read for them
         return None
-    return synced_at + max(synced_at - source.created_at, _SOONEST)
+    synced_at = moment(str(source.status.get("lastSyncTime")))
+    return None if synced_at is None else synced_at + max(synced_at - source.created_at, _SOONEST)
 
 
 def word(source: Child, found: Truth | None, now: datetime) -> str | None:

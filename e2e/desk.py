@@ -15,6 +15,7 @@ from fixtures import removal
 from fixtures.components import controller
 from fixtures.engines import IMAGE, App, Store
 from fixtures.engines.reference import PROTECTED
+from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CLAIM, POD
 from fixtures.kube.objects import condition, is_true
 from fixtures.wait import eventually
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parent.parent
 NAME: Final = "orders"
 OPERATION_DEADLINE_S: Final = 600.0
+NOT_NOW: Final = 409
 
 
 class Desk:
@@ -98,6 +100,20 @@ class Desk:
                 },
             }
         )
+
+    def apply_claim_again(self, annotations: Mapping[str, str] | None = None) -> None:
+        """The same once nothing of the claim before is left; until then it is refused for a moment."""
+
+        def refused() -> str:
+            try:
+                self.apply_claim(annotations)
+            except KubeError as error:
+                if error.status != NOT_NOW:
+                    raise
+                return error.message
+            return ""
+
+        eventually(refused, lambda why: not why, expected="the claim is admitted again", wait=self.ground.waits.gone)
 
     def delete_claim(self) -> None:
         """And wait until it is gone: its finalizers are taken off after the answer, and some by nobody but us."""

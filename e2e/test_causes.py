@@ -12,9 +12,7 @@ from controller.contract import Reason
 from e2e.desk import NAME
 from fixtures.components.snapshot_controller import COMPONENT as SNAPSHOT_CONTROLLER
 from fixtures.engines import DRILL_LABEL, Store
-from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CLAIM, DEPLOYMENT, STORAGE_CLASS
-from fixtures.wait import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from e2e.desk import Desk
     from fixtures.ground import Ground
 
-NOT_NOW: Final = 409
 # The CSI driver of the tests takes none: what a class asks of it so is refused at each try.
 UNKNOWN_PARAMETER: Final = {"replicas": "3"}
 
@@ -39,21 +36,6 @@ def snapshot_controller_scaled_to_zero(ground: Ground) -> Iterator[None]:
         replicas = before["spec"]["replicas"]
         ground.kube.patch(DEPLOYMENT, workload.name, workload.namespace, {"spec": {"replicas": replicas}})
         ground.await_components()
-
-
-def apply_again(desk: Desk) -> None:
-    """Once nothing of the previous claim is left; until then it is refused for a moment."""
-
-    def refused() -> str:
-        try:
-            desk.apply_claim()
-        except KubeError as error:
-            if error.status != NOT_NOW:
-                raise
-            return error.message
-        return ""
-
-    eventually(refused, lambda why: not why, expected="the claim is admitted again", wait=desk.ground.waits.gone)
 
 
 @pytest.mark.thorough
@@ -73,7 +55,7 @@ def test_without_a_snapshot_controller_backup_and_restore_say_so_and_go_on_when_
     desk.stop_app()
     desk.delete_claim()
     with snapshot_controller_scaled_to_zero(desk.ground):
-        apply_again(desk)
+        desk.apply_claim_again()
         desk.told(Reason.STORAGE, "[50]", "is not restored yet", "-dest-", "snapshot controller has not taken it up")
     desk.start_app()
     assert desk.shell("cat /data/word") == "one"
@@ -134,7 +116,7 @@ def test_a24_a_restore_that_fails_is_told_with_the_job_to_look_at_and_ends_well_
     desk.stop_app()
     desk.delete_claim()
     with data_away(desk):
-        apply_again(desk)
+        desk.apply_claim_again()
         see = f"see kubectl -n {desk.namespace} logs job/volsync-dst-"
         desk.told(Reason.REPORTED, "[50]", "the mover has failed to restore", "exit code 1", see)
         # What is wrong is not said by handing out what is not there.

@@ -8,15 +8,12 @@ import pytest
 
 from controller import contract
 from e2e.desk import NAME
-from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CLAIM, REPLICATION_DESTINATION, REPLICATION_SOURCE
 from fixtures.kube.objects import name_of, status_of
 from fixtures.repository import Absent, Points
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from e2e.desk import Desk
 
 
@@ -70,24 +67,6 @@ def test_a_claim_is_backed_up_restored_shrunk_and_decommissioned_by_hand(desk: D
     assert me not in desk.done("orphans")
 
 
-NOT_NOW = 409
-
-
-def apply_again(desk: Desk, annotations: Mapping[str, str] | None = None) -> None:
-    """Once what backed up the claim before has gone."""
-
-    def refused() -> str:
-        try:
-            desk.apply_claim(annotations)
-        except KubeError as error:
-            if error.status != NOT_NOW:
-                raise
-            return error.message
-        return ""
-
-    eventually(refused, lambda why: not why, expected="the claim is admitted", wait=desk.ground.waits.gone)
-
-
 def await_skipped(desk: Desk) -> None:
     """Until both sources have synced, and nothing is in the repository for it."""
     eventually(
@@ -108,7 +87,7 @@ def test_an_app_that_writes_only_after_its_first_backup_is_backed_up_before_its_
     # SC-12: syncs that skipped an empty volume are no backup, and nobody waits for one.
     desk.stop_app()
     desk.delete_claim()
-    apply_again(desk)
+    desk.apply_claim_again()
     desk.start_app()
     await_skipped(desk)
     desk.shell("echo late >/data/word && sync")
@@ -169,7 +148,7 @@ def test_an_image_that_stands_by_is_told_of_outlives_its_claim_and_goes_with_its
     desk.delete_claim()
     assert "its image stands by for the return" in desk.done("orphans")
     [kept] = standbys(desk)
-    apply_again(desk, STANDBY)
+    desk.apply_claim_again(STANDBY)
     assert desk.claim["spec"]["dataSourceRef"]["name"] == kept
     desk.start_app()
     assert desk.shell("cat /data/word") == "one"
