@@ -117,7 +117,7 @@ def known_prefix(prefix: str) -> str:
 
 
 def known_path(prefix: str, namespace: str, claim: str) -> str:
-    """Below this lies an object once the claim has had a restore point, named for its volume's size in bytes.
+    """Below this lies an object once the claim has had a restore point; its name says what `Known` does.
 
     Ends with a slash. All of these come before the marker, so that the first object after this path, whichever it is,
     tells that the store is the right one: one request answers for both.

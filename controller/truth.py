@@ -72,12 +72,12 @@ def _truth_of_nothing(marker: Looked, known: Looked, *, announced: bool) -> Trut
     return Absent(announced)
 
 
-def owned(found: Truth, noted: Looked) -> Truth:
+def owned(found: Truth, noted: Looked, *, is_another: bool = False) -> Truth:
     """The same for a claim that nothing is known of but its name: restore points are its own if that was `noted`.
 
     A source is announced in the store before it is made, so that no restore point of ours is without a note. What lies
-    there without one may be another claim's: all repositories have one password, and in all of them movers save the
-    same path of the same host.
+    there without one, or in another repository than was noted (`is_another`), may be another claim's: all repositories
+    have one password, and in all of them movers save the same path of the same host.
     """
     match found, noted.present:
         case Exists(), Failed(why):
@@ -86,6 +86,12 @@ def owned(found: Truth, noted: Looked) -> Truth:
             return Unknown(
                 f"{count} restore points lie where its backups belong, and nothing notes that it ever had any: they "
                 "may be another claim's. Move them away, or have them taken for its own by `adopt`"
+            )
+        case Exists(count=count), _ if is_another:
+            return Unknown(
+                f"{count} restore points lie where its backups belong, and not in the repository that was noted as its "
+                "own, since none of its keys is of that: they may be another claim's. Put its own back, or have these "
+                "taken for its own by `adopt`"
             )
         case _:
             return found

@@ -15,7 +15,7 @@ from fixtures.steps.acts import BackUp, Declare, DeclareIsHeld, Write
 from fixtures.steps.audits import HistoryIsKept, RepositoryIsSound
 from fixtures.steps.looks import AppFinds, SecondClaimHolds
 from fixtures.steps.losses import LoseNamespace, LoseRepository, RemoveApp
-from fixtures.steps.points import LeaveForeignFiles, TakeNeighboursRepository
+from fixtures.steps.points import KeepCopy, LeaveForeignFiles, ReturnRepository, TakeNeighboursRepository
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -71,6 +71,40 @@ FOREIGN_REPOSITORY_HELD = Scenario(
     ),
 )
 
+# The same for an app that had backups there: its own repository is gone, and another app's lies in its place.
+_BOTH_BACKED_UP = (
+    *FOREIGN_REPOSITORY.given,
+    *(Declare(), AppFinds(Verdict.EMPTY_LEGITIMATELY)),
+    *(Write(generation=1), BackUp(), KeepCopy()),
+    RemoveApp(),
+)
+
+REPLACED_REPOSITORY = Scenario(
+    id="SC-11",
+    name="K10: another app's repository in the place of its own",
+    promise="K10",
+    given=_BOTH_BACKED_UP,
+    when=(TakeNeighboursRepository(), Declare()),
+    then=(AppFinds(Verdict.FOREIGN),),
+    breaks=frozenset({Invariant.I1, Invariant.I4}),
+)
+
+REPLACED_REPOSITORY_HELD = Scenario(
+    id="SC-11",
+    name="another app's repository in the place of its own, held",
+    promise="SC-11 held",
+    given=_BOTH_BACKED_UP,
+    when=(TakeNeighboursRepository(), DeclareIsHeld(because="may be another claim's")),
+    then=(
+        ReturnRepository(),
+        Declare(),
+        AppFinds(Verdict.INTACT),
+        HistoryIsKept(),
+        *(Write(generation=2), BackUp()),
+        Neighbour(SecondClaimHolds(Verdict.INTACT)),
+    ),
+)
+
 NAMES_READ_ALIKE = Scenario(
     id="SC-21",
     name="two claims whose names read alike",
@@ -110,6 +144,20 @@ def test_another_apps_repository_in_the_path_is_restored_as_the_apps_own(drill: 
 @pytest.mark.thorough
 def test_an_app_in_whose_place_lies_another_apps_repository_waits_until_that_is_cleared_up(drill: Drill) -> None:
     findings = drill.run(FOREIGN_REPOSITORY_HELD)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(REPLACED_REPOSITORY)
+@pytest.mark.thorough
+def test_another_apps_repository_in_the_place_of_its_own_is_restored_as_the_apps_own(drill: Drill) -> None:
+    findings = drill.run(REPLACED_REPOSITORY)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(REPLACED_REPOSITORY_HELD)
+@pytest.mark.thorough
+def test_an_app_whose_repository_was_replaced_by_another_apps_waits_for_its_own(drill: Drill) -> None:
+    findings = drill.run(REPLACED_REPOSITORY_HELD)
     assert findings.passed, findings.report()
 
 

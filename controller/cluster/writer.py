@@ -75,14 +75,9 @@ class Writer:
     async def note(self, claim: Claim, note: Note) -> None:
         """Note in a store that the claim has restore points there."""
         repository = await self._repository(claim.namespace, claim.name, note.repo)
-        bucket, known = repository.bucket, repository.known
-        await self._do(
-            f"note {known}{note.size_bytes}", lambda: bucket.put(f"{known}{note.size_bytes}", claim.full_name.encode())
-        )
-        if note.instead_of_bytes is not None:
-            await self._do(
-                f"forget {known}{note.instead_of_bytes}", lambda: bucket.delete(f"{known}{note.instead_of_bytes}")
-            )
+        await self._do(f"note {repository.known}{note.now}", lambda: repository.note(note.now))
+        if (before := note.instead_of) is not None:
+            await self._do(f"forget {repository.known}{before}", lambda: repository.forget(before))
 
     async def tell(self, claim: Claim, said: Said, answer: Answer) -> None:
         """An event on the claim."""

@@ -9,6 +9,7 @@ from controller.cluster.api import CHILDREN, CLAIMS
 from controller.cluster.claims import claim_from
 from controller.model import Kind
 from controller.operate.site import Name, Refused
+from controller.store import known
 from controller.store.s3 import StoreError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ async def _backed_up(site: Site, repo: Repo) -> tuple[Name, ...]:
         entries = await site.stores.bucket(repo, access).all(naming.known_prefix(prefix))
     except StoreError as error:
         raise Refused(f"the {repo.value} store could not be listed: {error}") from error
-    noted = (known for entry in entries if (known := naming.known_of(prefix, entry.key)) is not None)
-    # What is named for a size says that there were restore points; what is not, that some were to come.
-    places = {(namespace, claim) for namespace, claim, size in noted if size.isdecimal()}
+    noted = (place for entry in entries if (place := naming.known_of(prefix, entry.key)) is not None)
+    # What says nothing of a volume was noted before there were restore points.
+    places = {(namespace, claim) for namespace, claim, name in noted if known.read(name) is not None}
     return tuple(Name(namespace, claim) for namespace, claim in sorted(places))
 
 

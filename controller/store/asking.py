@@ -1,8 +1,8 @@
 """The truth about one claim's backups, from what its stores answer. Whatever is not a complete answer is unknown.
 
-Two requests, at once: one lists what comes after `<path>/l`, which is the locks and the restore points (restic's other
-objects, config, data, index and keys, come before); the other asks for the first object after the place where it is
-noted that this claim has had restore points, or was to have some. Neither grows with the number of claims.
+Two requests, at once: one lists what comes after `<path>/k`, which is the keys, the locks and the restore points
+(restic's other objects, config, data and index, come before); the other asks for the first object after the place where
+it is noted that this claim has had restore points, or was to have some. Neither grows with the number of claims.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from controller import naming
 from controller.model import Exists, RestorePoint
+from controller.store import known
 from controller.store.s3 import StoreError
 from controller.truth import Failed, Listed, Looked, owned, truth_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from controller.model import Truth
     from controller.settings import Store
+    from controller.store.known import Known
     from controller.store.restic import Restic
     from controller.store.s3 import Bucket, Entry
     from controller.truth import Listing
@@ -35,21 +37,32 @@ _NOTHING: Final = Looked(present=False)
 class Seen:
     """What a store said of a claim.
 
-    `known_bytes` is how large the claim's volume was when that was noted; None if nothing was. `noted` is whether
-    anything was: that it has had restore points, or that its backups were to begin. `locks` are the locks of the
-    repository, with the time at which each was stored: restic renews a lock by storing another one. `points` are the
-    ids of its restore points.
+    `known` is what was noted of its restore points; None if nothing was. `noted` is whether anything was: that it has
+    had restore points, or that its backups were to begin. `locks` are the locks of the repository, with the time at
+    which each was stored: restic renews a lock by storing another one. `points` are the ids of its restore points, and
+    `keys` the ids, shortened, of the keys by which a password opens it: no two repositories share one, but for copies.
     """
 
     truth: Truth
-    known_bytes: int | None = None
+    known: Known | None = None
     noted: Looked = _NOTHING
     locks: tuple[Entry, ...] = ()
     points: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
 
     def of_undecided(self) -> Seen:
         """The same for a claim of which nobody knows yet what its volume is to hold: see `truth.owned`."""
-        return replace(self, truth=owned(self.truth, self.noted))
+        return replace(self, truth=owned(self.truth, self.noted, is_another=self.is_another_repository))
+
+    @property
+    def is_another_repository(self) -> bool:
+        """Whether what lies there now is another repository than was noted."""
+        return self.known is not None and not self.known.is_of(self.keys)
+
+    @property
+    def key(self) -> str | None:
+        """The key to note, of all that the repository has; None if that is not known."""
+        return min(self.keys) if self.keys else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +93,6 @@ class Repository:
         """Its truth, with restore points counted and dated by the store. Never raises."""
         return self._seen(*await asyncio.gather(self._objects(deadline_s), self._noted(deadline_s)))
 
-    async def look_for_points(self, deadline_s: float) -> Seen:
-        """The same without locks, for whoever waits for the answer: nobody writes for a claim that is being created."""
-        return self._seen(*await asyncio.gather(self._snapshots(deadline_s), self._noted(deadline_s)))
-
     def _seen(self, objects: tuple[Entry, ...] | Failed, noted: Entry | Failed | None) -> Seen:
         if isinstance(objects, Failed):
             return Seen(truth_of(objects, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED))
@@ -95,17 +104,18 @@ class Repository:
         announced = noted is not None and noted.key == self.announcement
         is_known = noted is not None and noted.key.startswith(self.known) and not announced
         truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known), announced=announced)
-        known_bytes = _bytes(noted.key) if noted is not None and is_known else None
-        return Seen(truth, known_bytes, Looked(announced or is_known), locks, _ids(listing))
+        found = known.read(noted.key.removeprefix(self.known)) if noted is not None and is_known else None
+        return Seen(truth, found, Looked(announced or is_known), locks, _ids(listing), _keys(objects, self.path))
 
-    async def look_at_noted(self, deadline_s: float, known_bytes: int) -> Seen:
+    async def look_at_noted(self, deadline_s: float, noted: Known) -> Seen:
         """The same where it is known what is noted; that is asked for all the same if no restore point is listed."""
         objects = await self._objects(deadline_s)
         if not isinstance(objects, Failed):
             listing = _points(objects, self.path)
             truth = truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
             if isinstance(truth, Exists):
-                return Seen(truth, known_bytes, Looked(present=True), self._locks(objects), _ids(listing))
+                keys = _keys(objects, self.path)
+                return Seen(truth, noted, Looked(present=True), self._locks(objects), _ids(listing), keys)
         return await self.look(deadline_s)
 
     def _locks(self, objects: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -114,6 +124,14 @@ class Repository:
     async def announce(self) -> None:
         """Note that the claim has backups here, or will have some. Raises `StoreError`."""
         await self.bucket.put(self.announcement, f"{self.namespace}/{self.claim}".encode())
+
+    async def note(self, now: Known) -> None:
+        """Note that the claim has had restore points here. Raises `StoreError`."""
+        await self.bucket.put(f"{self.known}{now}", f"{self.namespace}/{self.claim}".encode())
+
+    async def forget(self, noted: Known) -> None:
+        """Take back what was noted. Raises `StoreError`."""
+        await self.bucket.delete(f"{self.known}{noted}")
 
     async def read(self, restic: Restic, deadline_s: float) -> Truth:
         """Where `look` found restore points: the truth with all of their times and sizes, as the repository says."""
@@ -124,10 +142,7 @@ class Repository:
         return truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
 
     async def _objects(self, deadline_s: float) -> tuple[Entry, ...] | Failed:
-        return await _answered(self.bucket.all(self.path, start_after=f"{self.path}l"), deadline_s)
-
-    async def _snapshots(self, deadline_s: float) -> tuple[Entry, ...] | Failed:
-        return await _answered(self.bucket.directly_below(f"{self.path}snapshots/"), deadline_s)
+        return await _answered(self.bucket.all(self.path, start_after=f"{self.path}k"), deadline_s)
 
     async def _noted(self, deadline_s: float) -> Entry | Failed | None:
         asked = self.bucket.first(naming.knowledge_path(self.store.prefix), start_after=self.known)
@@ -162,6 +177,7 @@ def _ids(listing: Listing) -> frozenset[str]:
     return frozenset(point.id for point in listing.points) if isinstance(listing, Listed) else frozenset()
 
 
-def _bytes(key: str) -> int | None:
-    size = key.rpartition("/")[2]
-    return int(size) if size.isdecimal() else None
+def _keys(objects: Iterable[Entry], path: str) -> frozenset[str]:
+    prefix = f"{path}keys/"
+    ids = (entry.key.removeprefix(prefix) for entry in objects if entry.key.startswith(prefix))
+    return frozenset(map(known.shortened, ids))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from controller.contract import Repo
+    from controller.store.known import Known
     from controller.store.truths import Given, Stores
 
 # First looks are over by then; whatever is left is forgotten.
@@ -23,14 +24,14 @@ _USED_FOR_S: Final = 120.0
 
 
 class Notes:
-    """The size of the volume that is noted of each claim, in bytes, by `<namespace>/<claim>`."""
+    """What is noted of each claim that has had restore points, by `<namespace>/<claim>`."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._until_s = time.monotonic() + _USED_FOR_S
-        self._read: dict[Repo, asyncio.Task[dict[str, int]]] = {}
+        self._read: dict[Repo, asyncio.Task[dict[str, Known]]] = {}
 
-    async def take(self, repo: Repo, full_name: str, given: Mapping[Repo, Given]) -> int | None:
+    async def take(self, repo: Repo, full_name: str, given: Mapping[Repo, Given]) -> Known | None:
         """What was noted of a claim; None if that has to be asked. Never raises."""
         if time.monotonic() > self._until_s:
             self._read.clear()
@@ -40,7 +41,7 @@ class Notes:
         noted = await asyncio.shield(self._read[repo])
         return noted.pop(full_name, None)
 
-    async def _all(self, repo: Repo, given: Mapping[Repo, Given]) -> dict[str, int]:
+    async def _all(self, repo: Repo, given: Mapping[Repo, Given]) -> dict[str, Known]:
         try:
             return await self._stores.noted(repo, given)
         except StoreError:

@@ -11,6 +11,7 @@ from controller import naming, quantity, resources
 from controller.contract import Repo
 from controller.intent import Intent, Latest
 from controller.model import Absent, Credentials, Exists, MissingCredentials, Unknown
+from controller.store import known
 from controller.store.asking import Repository, Seen
 from controller.store.restic import Restic
 from controller.store.s3 import Access, Bucket, Refused, StoreError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from controller.configuration import Configuration
     from controller.model import Claim, Truth
     from controller.retention import Retention
+    from controller.store.known import Known
 
 Given = Credentials | MissingCredentials
 # In the image; elsewhere on the path.
@@ -82,7 +84,7 @@ class Stores:
         order = [wanted.restore_from] if wanted.restore_from else [repo for repo in Repo if repo in given]
         truths: dict[Repo, Truth] = {}
         for repo in order:
-            seen = (await self.look_for_points(repo, claim, given)).of_undecided()
+            seen = (await self.look(repo, claim, given)).of_undecided()
             truths[repo] = seen.truth
             if isinstance(seen.truth, Exists) and (not isinstance(wanted.request, Latest) or _may_not_fit(claim, seen)):
                 truths[repo] = await self.read(repo, claim, given, self._restic_in_time_s)
@@ -97,23 +99,16 @@ class Stores:
             return Seen(Unknown(access.why))
         return await self.repository(repo, claim.namespace, claim.name, access).look(self._answer_s)
 
-    async def look_for_points(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
-        """The same without locks, and cheaper for the store."""
-        access = _access(repo, given)
-        if isinstance(access, MissingCredentials):
-            return Seen(Unknown(access.why))
-        return await self.repository(repo, claim.namespace, claim.name, access).look_for_points(self._answer_s)
-
-    async def look_at_noted(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], known_bytes: int) -> Seen:
+    async def look_at_noted(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], noted: Known) -> Seen:
         """The same of a claim of which it is known what is noted: one request, if there are restore points."""
         access = _access(repo, given)
         if isinstance(access, MissingCredentials):
             return Seen(Unknown(access.why))
         repository = self.repository(repo, claim.namespace, claim.name, access)
-        return await repository.look_at_noted(self._answer_s, known_bytes)
+        return await repository.look_at_noted(self._answer_s, noted)
 
-    async def noted(self, repo: Repo, given: Mapping[Repo, Given]) -> dict[str, int]:
-        """How large the volume of each claim was when it was noted that it has restore points; by its full name.
+    async def noted(self, repo: Repo, given: Mapping[Repo, Given]) -> dict[str, Known]:
+        """What is noted of each claim that has had restore points, by its full name.
 
         One request for a thousand claims. Raises `StoreError`.
         """
@@ -121,11 +116,12 @@ class Stores:
         if isinstance(access, MissingCredentials):
             return {}
         prefix = self._settings.stores[repo].prefix
-        found: dict[str, int] = {}
+        found: dict[str, Known] = {}
         for entry in await self.bucket(repo, access).all(naming.known_prefix(prefix), page_s=_NOTES_S):
-            known = naming.known_of(prefix, entry.key)
-            if known is not None and known[2].isdecimal():
-                found.setdefault("/".join(known[:2]), int(known[2]))
+            place = naming.known_of(prefix, entry.key)
+            noted = known.read(place[2]) if place is not None else None
+            if place is not None and noted is not None:
+                found.setdefault("/".join(place[:2]), noted)
         return found
 
     async def read(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], deadline_s: float = RESTIC_S) -> Truth:
@@ -158,7 +154,7 @@ def _access(repo: Repo, given: Mapping[Repo, Given]) -> Given:
 
 def _may_not_fit(claim: Claim, seen: Seen) -> bool:
     asked_bytes = quantity.bytes_of(claim.request) or 0
-    return seen.known_bytes is None or asked_bytes < seen.known_bytes
+    return seen.known is None or asked_bytes < seen.known.size_bytes
 
 
 def _plain(given: Credentials, key: str) -> str:

@@ -16,6 +16,7 @@ from controller import children, intent, locks, newest, quantity, stamp
 from controller.contract import Repo
 from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
 from controller.newest import Newest
+from controller.store.known import Known
 from controller.store.notes import Notes
 from controller.store.truths import RESTIC_S
 from controller.truth import Failed
@@ -34,11 +35,11 @@ _USED_AGAIN_S: Final = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """That a claim has restore points in a store, to be written there with the size of its volume."""
+    """What is to be noted in a store of a claim that has restore points there, and what that takes the place of."""
 
     repo: Repo
-    size_bytes: int
-    instead_of_bytes: int | None
+    now: Known
+    instead_of: Known | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +146,12 @@ class StoreWatch:
                 continue
             synced_at, before = str(status.get("lastSyncTime")), noted.get(repo)
             match newest.fate(before, each.points, synced_at):
-                case newest.Fate.GONE:
-                    is_lost: bool | None = True
-                case newest.Fate.ASK if before is not None:
+                case newest.Fate.HERE:
+                    is_lost = None if before is None and each.is_another_repository else False
+                case newest.Fate.ASK if before is not None and not each.is_another_repository:
                     is_lost = await self._is_lost(claim, reading, repo, before, given)
                 case _:
-                    is_lost = False
+                    is_lost = True
             if is_lost and before is not None:
                 lost[repo] = before
             elif (
@@ -171,10 +172,10 @@ class StoreWatch:
         return newest.is_kept(before, exact.points, self._stores.retention(repo, reading))
 
     async def _look(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
-        known_bytes = await self._noted.take(repo, claim.full_name, given)
-        if known_bytes is None:
+        noted = await self._noted.take(repo, claim.full_name, given)
+        if noted is None:
             return await self._stores.look(repo, claim, given)
-        return await self._stores.look_at_noted(repo, claim, given, known_bytes)
+        return await self._stores.look_at_noted(repo, claim, given, noted)
 
     def forget(self, full_name: str) -> None:
         """The claim is gone, or asks for nothing."""
@@ -248,7 +249,20 @@ def _syncs(claim: Claim, found: Iterable[Child], reading: intent.Intent) -> obje
 def _notes(claim: Claim, seen: Mapping[Repo, Seen]) -> Iterable[Note]:
     size_bytes = quantity.bytes_of(claim.request) or 0
     settled = stamp.is_settled(claim.uid, claim.annotations)
+    newest_seen = newest.read(claim.uid, claim.annotations)
     for repo, each in seen.items():
-        known = each.known_bytes
-        if isinstance(each.truth, Exists) and (known is None or (settled and known < size_bytes)):
-            yield Note(repo, size_bytes, known)
+        if not isinstance(each.truth, Exists) or (each.known is not None and not settled):
+            continue
+        before = newest_seen.get(repo)
+        # Where the key that was noted is gone, but the newest restore point is there, the password is a new one.
+        is_its_own = not each.is_another_repository or (before is not None and before.point in each.points)
+        now = _to_note(each, size_bytes, is_its_own=is_its_own)
+        if now != each.known:
+            yield Note(repo, now, each.known)
+
+
+def _to_note(seen: Seen, size_bytes: int, *, is_its_own: bool) -> Known:
+    before = seen.known or Known(size_bytes)
+    is_noted = before.key is not None and not seen.is_another_repository
+    key = before.key if is_noted or not is_its_own else seen.key
+    return Known(max(before.size_bytes, size_bytes), key)

@@ -84,9 +84,16 @@ class RealStore:
         found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
         return [each["Key"] for each in found.get("Contents", ())]
 
-    def empty(self) -> None:
-        for key in self.keys():
+    def empty(self, prefix: str = "") -> None:
+        for key in self.keys(prefix):
             self.s3.delete_object(Bucket=BUCKET, Key=key)
+
+    def put_in_place(self, of: Claim, other: Claim) -> None:
+        """A copy of another claim's repository where that of this one lay."""
+        self.empty(f"{self.path(of)}/")
+        for key in self.keys(f"{self.path(other)}/"):
+            here = f"{self.path(of)}/{key.removeprefix(f'{self.path(other)}/')}"
+            self.s3.copy_object(Bucket=BUCKET, Key=here, CopySource={"Bucket": BUCKET, "Key": key})
 
     def run(self, of: Claim, *arguments: str, stdin: str = "") -> str:
         """What restic prints about the repository of a claim."""

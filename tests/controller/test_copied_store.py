@@ -13,6 +13,7 @@ from controller.intent import read
 from controller.model import Exists, Unknown
 from controller.newest import Newest
 from controller.store.asking import Seen
+from controller.store.known import Known
 from controller.store.watch import StoreWatch
 from tests.controller.scene import BASE, EXISTS, NOW, POINTS, SETTINGS, STANDBY, protecting, settled_claim
 
@@ -33,9 +34,9 @@ class _Stores:
         self.reads = 0
 
     async def look(self, *_: object) -> Seen:
-        return Seen(self._listed, known_bytes=1 << 30, points=IDS)
+        return Seen(self._listed, known=Known(1 << 30), points=IDS)
 
-    async def noted(self, *_: object) -> Mapping[str, int]:
+    async def noted(self, *_: object) -> Mapping[str, Known]:
         return {}
 
     async def read(self, *_: object) -> Truth:

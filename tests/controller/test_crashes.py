@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from controller import naming, stamp
+from controller import stamp
 from controller.cluster.api import CHILDREN, CLAIMS, PODS, VOLUMES, Api
 from controller.cluster.cache import Cache
 from controller.cluster.claims import child_from, claim_from
@@ -19,6 +19,8 @@ from controller.contract import Repo
 from controller.loop.measures import Measures
 from controller.loop.reconciler import Reconciler
 from controller.model import Absent, Exists, Kind, Phase
+from controller.store.asking import Repository
+from controller.store.known import Known
 from controller.store.watch import Note, Told
 from tests.controller.api_server import ApiServer, serving
 from tests.controller.scene import ABSENT, EXISTS, POINTS, SETTINGS, admitted, image_of, restore_log
@@ -56,21 +58,17 @@ class Stores:
     def __init__(self) -> None:
         self.truth: Truth = ABSENT
         self.bucket = Bucket()
-        self.known = naming.known_path("", *KEY)
-        self.announcement = naming.announcement_path("", *KEY)
 
-    def repository(self, *_: object) -> Any:
-        return self
-
-    async def announce(self) -> None:
-        await self.bucket.put(self.announcement, b"")
+    def repository(self, *_: object) -> Repository:
+        bucket: Any = self.bucket
+        return Repository(bucket, SETTINGS.stores[Repo.LOCAL], *KEY)
 
     async def look(self, *_: object, **__: object) -> Told:
-        announced = self.announcement in self.bucket.keys
+        announcement = self.repository().announcement
         if not isinstance(self.truth, Exists):
-            return Told({Repo.LOCAL: Absent(announced)})
-        noted = self.bucket.keys - {self.announcement}
-        return Told({Repo.LOCAL: self.truth}, notes=() if noted else (Note(Repo.LOCAL, 1 << 30, None),))
+            return Told({Repo.LOCAL: Absent(announcement in self.bucket.keys)})
+        noted = self.bucket.keys - {announcement}
+        return Told({Repo.LOCAL: self.truth}, notes=() if noted else (Note(Repo.LOCAL, Known(1 << 30), None),))
 
 
 class Place:

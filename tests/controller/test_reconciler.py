@@ -21,6 +21,7 @@ from controller.loop.reconciler import Reconciler
 from controller.model import Announce, Kind, Unknown
 from controller.operating import Operations
 from controller.stalls import AwaitedSnapshot, FailedMover, Stall
+from controller.store.known import Known
 from controller.store.s3 import StoreError
 from controller.store.watch import Note
 from tests.controller import scene
@@ -150,7 +151,7 @@ def test_a_claim_that_asks_for_nothing_is_told_nothing() -> None:
 def test_a_store_that_cannot_be_noted_in_stops_nothing() -> None:
     seen = world(claim(), Unknown("away"))
     writes = Writes(fails_at=0)
-    again_s, _, _ = look(seen, writes, said=told(seen), notes=(Note(Repo.LOCAL, 1, None),))
+    again_s, _, _ = look(seen, writes, said=told(seen), notes=(Note(Repo.LOCAL, Known(1), None),))
     assert (writes.done, again_s) == ([], decision(seen).look_again_s)
 
 

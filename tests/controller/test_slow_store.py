@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from controller.contract import Repo
 from controller.intent import read
 from controller.store.asking import Seen
+from controller.store.known import Known
 from controller.store.watch import StoreWatch
 from tests.controller import odd_store
 from tests.controller.scene import BASE, COUNTED, TWO_STORES, protecting, settled_claim
@@ -25,7 +26,8 @@ def test_the_one_listing_of_all_notes_may_take_longer_than_a_request_about_one_c
         await asyncio.sleep(0.6)
         return odd_store.listing(".firedrill/known/shop_/orders_/1024")
 
-    assert odd_store.ask(answer, lambda stores: stores.noted(Repo.LOCAL, GIVEN), answer_s=0.3) == {"shop/orders": 1024}
+    noted = odd_store.ask(answer, lambda stores: stores.noted(Repo.LOCAL, GIVEN), answer_s=0.3)
+    assert noted == {"shop/orders": Known(1024)}
 
 
 class _Waiting:
@@ -37,9 +39,9 @@ class _Waiting:
     async def look(self, *_: object) -> Seen:
         async with asyncio.timeout(2):
             await self._both.wait()
-        return Seen(COUNTED, known_bytes=1 << 30)
+        return Seen(COUNTED, known=Known(1 << 30))
 
-    async def noted(self, *_: object) -> Mapping[str, int]:
+    async def noted(self, *_: object) -> Mapping[str, Known]:
         return {}
 
 

@@ -25,6 +25,8 @@ from controller.model import Absent, Exists, Kind, MissingCredentials, Phase, Un
 from controller.operate import adopting
 from controller.operate.site import Name, Refused, Site
 from controller.settings import HOURLY, Settings, Store
+from controller.store import known
+from controller.store.known import Known
 from controller.store.marking import mark
 from controller.store.s3 import AlreadyThere, Bucket
 from controller.store.watch import Note, StoreWatch
@@ -71,14 +73,11 @@ def store(one: RealStore) -> RealStore:
 
 
 def look(store: RealStore, of: Claim = ORDERS, given: Mapping[Repo, Given] = GIVEN, **changes: Any) -> Seen:
-    """What is seen of a stored claim; and of one that is being created just the same, but for locks."""
 
-    async def asked(stores: Stores) -> tuple[Seen, Seen]:
-        return await stores.look(Repo.LOCAL, of, given), await stores.look_for_points(Repo.LOCAL, of, given)
+    async def asked(stores: Stores) -> Seen:
+        return await stores.look(Repo.LOCAL, of, given)
 
-    stored, created = store.ask(asked, **changes)
-    assert created == replace(stored, locks=())
-    return stored
+    return store.ask(asked, **changes)
 
 
 def read(store: RealStore, given: Mapping[Repo, Given] = GIVEN, deadline_s: float = 60) -> Truth:
@@ -102,6 +101,11 @@ def watched(store: RealStore, of: Claim, reading: Any = WANTED, *, a_mover_runs:
     return store.ask(asked)
 
 
+def newest_of(truth: Truth) -> str:
+    assert isinstance(truth, Exists), truth
+    return truth.newest
+
+
 def why(truth: Truth) -> str:
     assert isinstance(truth, Unknown), truth
     return truth.why
@@ -112,7 +116,7 @@ def why(truth: Truth) -> str:
 
 def test_nothing_at_the_path_in_a_marked_store_is_absent(store: RealStore) -> None:
     assert look(store).truth == Absent()
-    assert look(store).known_bytes is None
+    assert look(store).known is None
 
 
 def test_restore_points_are_counted_and_the_newest_is_the_last_that_was_stored(store: RealStore) -> None:
@@ -147,9 +151,7 @@ def test_what_is_no_restore_point_among_them_makes_it_unknown(store: RealStore) 
     store.empty()
     store.put(naming.marker_path(store.store.prefix))
     store.put(f"{store.path(ORDERS)}/snapshots/{'a' * 64}/part")
-    assert why(for_new(store, ORDERS)[Repo.LOCAL]) == (
-        f"below {store.path(ORDERS)}/snapshots/ lie folders, where only objects belong"
-    )
+    assert "is none" in why(for_new(store, ORDERS)[Repo.LOCAL])
 
 
 def test_the_repository_tells_times_and_sizes_of_its_restore_points(store: RealStore) -> None:
@@ -172,13 +174,13 @@ def test_a_store_without_a_marker_is_unknown_whatever_else_is_in_it(store: RealS
 def test_restore_points_that_were_known_and_are_gone_are_unknown_and_not_absent(store: RealStore) -> None:
     store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}1024")
     assert "lost or moved" in why(look(store).truth)
-    assert look(store).known_bytes == 1024
+    assert look(store).known == Known(1024)
 
 
 def test_backups_that_were_announced_and_never_came_are_absent_and_told(store: RealStore) -> None:
     store.put(naming.announcement_path(store.store.prefix, "shop", "orders"))
     assert look(store).truth == Absent(announced=True)
-    assert look(store).known_bytes is None
+    assert look(store).known is None
 
 
 def test_what_was_announced_hides_no_restore_points_that_were_known(store: RealStore) -> None:
@@ -201,7 +203,7 @@ def test_what_is_known_of_a_claim_is_found_whatever_other_namespaces_are_called(
     for place in itertools.product(("shop", *others), ("orders", "baskets", "carts")):
         store.put(f"{naming.known_path(store.store.prefix, *place)}1024")
         store.put(naming.announcement_path(store.store.prefix, *place))
-    assert look(store).known_bytes == 1024
+    assert look(store).known == Known(1024)
     assert "lost or moved" in why(look(store).truth)
 
 
@@ -235,7 +237,61 @@ def test_a_settled_claim_knows_its_own_restore_points_and_has_them_noted(store: 
     store.back_up(ORDERS, "2026-01-10 01:00:00", "its own")
     told = watched(store, settled_claim())
     assert isinstance(told.truths[Repo.LOCAL], Exists)
-    assert told.notes == (Note(Repo.LOCAL, 1 << 30, None),)
+    assert told.notes == (Note(Repo.LOCAL, Known(1 << 30, key_of(store)), None),)
+
+
+def key_of(store: RealStore, of: Claim = ORDERS) -> str:
+    """The key that is noted of a claim's repository."""
+    [listed] = store.keys(f"{store.path(of)}/keys/")
+    return known.shortened(listed.rpartition("/")[2])
+
+
+def note(store: RealStore, noted: Known) -> None:
+    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}{noted}")
+
+
+def test_sc11_another_repository_in_the_place_of_its_own_holds_a_claim_that_knows_only_its_name(
+    store: RealStore,
+) -> None:
+    point = store.back_up(ORDERS, "2026-01-10 01:00:00", "its own")
+    note(store, Known(1 << 30, key_of(store)))
+    assert newest_of(for_new(store, ORDERS)[Repo.LOCAL]) == point
+    store.back_up(OTHER, "2026-01-10 02:00:00", "of another claim")
+    store.put_in_place(ORDERS, OTHER)
+    assert "not in the repository that was noted as its own" in why(for_new(store, ORDERS)[Repo.LOCAL])
+    waits = watched(store, waiting_for_its_restore())
+    assert "may be another claim's" in why(waits.truths[Repo.LOCAL])
+    assert waits.notes == ()
+
+
+def test_what_was_noted_before_keys_were_holds_nobody(store: RealStore) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "its own")
+    note(store, Known(1 << 30))
+    assert isinstance(for_new(store, ORDERS)[Repo.LOCAL], Exists)
+    assert watched(store, waiting_for_its_restore()).notes == ()
+    # Whoever lives, and is settled, knows its own.
+    assert watched(store, settled_claim()).notes == (Note(Repo.LOCAL, Known(1 << 30, key_of(store)), Known(1 << 30)),)
+
+
+def test_a_copy_of_a_repository_is_the_same(store: RealStore) -> None:
+    point = store.back_up(OTHER, "2026-01-10 02:00:00", "it lay there once")
+    note(store, Known(1 << 30, key_of(store, OTHER)))
+    store.put_in_place(ORDERS, OTHER)
+    assert newest_of(for_new(store, ORDERS)[Repo.LOCAL]) == point
+
+
+def with_newest(point: str) -> Claim:
+    seen = {Repo.LOCAL: newest.Newest(point, datetime(2026, 1, 10, 1, tzinfo=UTC), "then")}
+    return settled_claim(newest.written("uid-1", seen))
+
+
+def test_a_new_password_of_its_own_repository_is_noted_and_that_of_another_is_not(store: RealStore) -> None:
+    point = store.back_up(ORDERS, "2026-01-10 01:00:00", "its own")
+    before = Known(1 << 30, "0123456789abcdef")
+    note(store, before)
+    assert watched(store, with_newest(point)).notes == (Note(Repo.LOCAL, Known(1 << 30, key_of(store)), before),)
+    assert watched(store, with_newest("f" * 64)).notes == ()
+    assert watched(store, settled_claim()).notes == ()
 
 
 def adopt(store: RealStore, *, agreed: bool) -> list[str]:
@@ -263,6 +319,17 @@ def test_what_an_administrator_adopts_is_the_claims_own(store: RealStore) -> Non
     found = for_new(store, ORDERS)[Repo.LOCAL]
     assert isinstance(found, Exists)
     assert found.newest == point
+
+
+def test_another_repository_that_an_administrator_adopts_is_the_claims_own(store: RealStore) -> None:
+    point = store.back_up(ORDERS, "2026-01-10 01:00:00", "copied by restic, into a repository that was made for it")
+    note(store, Known(1 << 30, "0123456789abcdef"))
+    assert isinstance(for_new(store, ORDERS)[Repo.LOCAL], Unknown)
+    adopt(store, agreed=False)
+    assert isinstance(for_new(store, ORDERS)[Repo.LOCAL], Unknown)
+    adopt(store, agreed=True)
+    assert newest_of(for_new(store, ORDERS)[Repo.LOCAL]) == point
+    assert look(store).known == Known(1 << 30, key_of(store))
 
 
 def test_there_is_nothing_to_adopt_where_all_is_known_or_nothing_is_there(store: RealStore) -> None:
@@ -403,10 +470,13 @@ def test_no_store_is_asked_for_a_claim_that_brings_its_own_data(store: RealStore
 
 def test_a_first_restore_point_is_to_be_noted_with_the_size_of_the_volume(store: RealStore) -> None:
     store.back_up(ORDERS, "2026-01-10 01:00:00", "content")
-    assert watched(store, settled_claim()).notes == (Note(Repo.LOCAL, 1 << 30, None),)
-    store.put(f"{naming.known_path(store.store.prefix, 'shop', 'orders')}{1 << 30}")
+    key = key_of(store)
+    assert watched(store, settled_claim()).notes == (Note(Repo.LOCAL, Known(1 << 30, key), None),)
+    note(store, Known(1 << 30, key))
     assert watched(store, settled_claim()).notes == ()
-    assert watched(store, settled_claim(request="2Gi")).notes == (Note(Repo.LOCAL, 1 << 31, 1 << 30),)
+    assert watched(store, settled_claim(request="2Gi")).notes == (
+        Note(Repo.LOCAL, Known(1 << 31, key), Known(1 << 30, key)),
+    )
 
 
 @pytest.fixture
@@ -558,6 +628,20 @@ def test_a_newest_restore_point_that_is_gone_without_a_backup_is_lost(store: Rea
     after = compared(store, noted_by(told), lastSyncTime="two")
     assert (after.lost, after.newest) == (told.newest, {})
     assert compared(store, noted_by(told), lastSyncTime="two", lastSyncStartTime="now").lost == {}
+
+
+def test_a_newest_restore_point_whose_repository_was_replaced_is_lost_whatever_the_rule_would_have_taken(
+    store: RealStore,
+) -> None:
+    store.back_up(ORDERS, "2026-01-10 01:00:00", "its own")
+    note(store, Known(1 << 30, key_of(store)))
+    told = compared(store, settled_claim(), lastSyncTime="one")
+    store.back_up(OTHER, "2026-01-10 01:30:00", "later, in the same hour, of another claim")
+    store.put_in_place(ORDERS, OTHER)
+    after = compared(store, noted_by(told), lastSyncTime="two")
+    assert (after.lost, after.newest, after.notes) == (told.newest, {}, ())
+    # Nobody vouches for what is there either, where no restore point of its own was noted yet.
+    assert compared(store, settled_claim(), lastSyncTime="two").newest == {}
 
 
 def test_one_that_the_rule_took_is_not_missed_and_one_that_it_keeps_is(store: RealStore) -> None:

@@ -141,15 +141,16 @@ def truth_where(status: int | None, about: str) -> Truth:
 
     async def answer(request: web.Request) -> web.Response:
         prefix = request.query["prefix"]
-        if ("points" if prefix.endswith("snapshots/") else "notes") != about:
-            return odd_store.listing() if prefix.endswith("snapshots/") else odd_store.listing(".firedrill/store")
+        asked = "notes" if prefix.endswith(".firedrill/") else "points"
+        if asked != about:
+            return odd_store.listing() if asked == "points" else odd_store.listing(".firedrill/store")
         if status is None and request.transport is not None:
             request.transport.close()
         # Words that a store has for one object that is not there: of a listing they say nothing.
         return web.Response(status=status or 200, text="<Error><Code>NoSuchKey</Code></Error>")
 
     given = {Repo.LOCAL: BASE}
-    return odd_store.ask(answer, lambda stores: stores.look_for_points(Repo.LOCAL, new_claim(), given)).truth
+    return odd_store.ask(answer, lambda stores: stores.look(Repo.LOCAL, new_claim(), given)).truth
 
 
 def test_a_store_that_answers_all_of_it_and_has_nothing_is_absence() -> None:
