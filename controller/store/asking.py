@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from controller import naming
 from controller.model import Exists, RestorePoint
 from controller.store import known
-from controller.store.s3 import StoreError
+from controller.store.s3 import LATE, StoreError
 from controller.truth import Failed, Listed, Looked, owned, truth_of
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ async def _answered(asked: Awaitable[T], deadline_s: float) -> T | Failed:
     except StoreError as error:
         return Failed(str(error))
     except TimeoutError:
-        return Failed("the store did not answer in time")
+        return Failed(LATE)
 
 
 _NOBODY_LOOKED: Final = Looked(Failed("nobody looked"))

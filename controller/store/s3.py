@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NAMESPACE: Final = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 _EMPTY_SHA256: Final = hashlib.sha256(b"").hexdigest()
 _PAGE: Final = 1000
+LATE: Final = "the store did not answer in time"
 
 
 class StoreError(Exception):
@@ -147,7 +148,7 @@ class Bucket:
             ) as answer:
                 body = await answer.read()
         except TimeoutError as error:
-            raise StoreError("the store did not answer in time") from error
+            raise StoreError(LATE) from error
         except (aiohttp.ClientError, OSError) as error:
             raise StoreError(f"the store could not be reached ({type(error).__name__})") from error
         if answer.status in {409, 412} and "If-None-Match" in (headers or {}):

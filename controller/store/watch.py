@@ -16,19 +16,22 @@ from controller import children, intent, locks, newest, quantity, stamp
 from controller.contract import Repo
 from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
 from controller.newest import Newest
+from controller.store.hanging import Hanging
 from controller.store.known import Known
 from controller.store.notes import Notes
 from controller.store.truths import RESTIC_S
 from controller.truth import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from controller.intent import Reading
     from controller.model import Child, Claim, Truth
     from controller.store.asking import Seen
     from controller.store.restic import LockFile
     from controller.store.truths import Given, Stores
+
+    _Look = Callable[[Repo, Claim, Mapping[Repo, Given]], Awaitable[Seen]]
 
 _USED_AGAIN_S: Final = 900.0
 
@@ -69,6 +72,7 @@ class StoreWatch:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._noted = Notes(stores)
+        self._hanging = Hanging()
         self._kept: dict[str, _Kept] = {}
         self._lock_files: dict[str, dict[str, LockFile]] = {}  # by claim: a lock's content never changes
 
@@ -93,7 +97,7 @@ class StoreWatch:
         if kept is not None and kept.syncs == syncs and time.monotonic() - kept.at_s < _USED_AGAIN_S:
             return kept.told
         repos = [Repo.LOCAL, *([Repo.REMOTE] if reading.remote else [])]
-        looks = await asyncio.gather(*(self._look(repo, claim, given) for repo in repos))
+        looks = await asyncio.gather(*(self._look(repo, claim, given, self._at_rest) for repo in repos))
         seen = dict(zip(repos, looks, strict=True))
         if reading.standby and not a_mover_runs:
             seen[Repo.LOCAL] = await self._with_newest(claim, seen[Repo.LOCAL], given)
@@ -171,7 +175,10 @@ class StoreWatch:
             return None
         return newest.is_kept(before, exact.points, self._stores.retention(repo, reading))
 
-    async def _look(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
+    async def _look(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], look: _Look) -> Seen:
+        return await self._hanging.ask(repo, claim.full_name, lambda: look(repo, claim, given))
+
+    async def _at_rest(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given]) -> Seen:
         noted = await self._noted.take(repo, claim.full_name, given)
         if noted is None:
             return await self._stores.look(repo, claim, given)
@@ -195,10 +202,11 @@ class StoreWatch:
         restore = decided.restore if decided else None
         if claim.terminating or (isinstance(reading, intent.NotOurs) and restore is None):
             return Told({})
-        seen: dict[Repo, Seen] = {Repo.LOCAL: (await self._stores.look(Repo.LOCAL, claim, given)).of_undecided()}
+        ask = self._stores.look
+        seen: dict[Repo, Seen] = {Repo.LOCAL: (await self._look(Repo.LOCAL, claim, given, ask)).of_undecided()}
         remote_counts = isinstance(seen[Repo.LOCAL].truth, Absent) or (restore and restore.repo is Repo.REMOTE)
         if Repo.REMOTE in given and remote_counts:
-            seen[Repo.REMOTE] = (await self._stores.look(Repo.REMOTE, claim, given)).of_undecided()
+            seen[Repo.REMOTE] = (await self._look(Repo.REMOTE, claim, given, ask)).of_undecided()
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
         begun = decided is not None and any(
             child.kind is Kind.DESTINATION and child.name in children.current_names(claim, decided) for child in found

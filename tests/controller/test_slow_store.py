@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from controller.contract import Repo
 from controller.intent import read
+from controller.model import Unknown
 from controller.store.asking import Seen
+from controller.store.hanging import Hanging
 from controller.store.known import Known
+from controller.store.s3 import LATE
 from controller.store.watch import StoreWatch
+from controller.truth import Failed, Looked
 from tests.controller import odd_store
-from tests.controller.scene import BASE, COUNTED, TWO_STORES, protecting, settled_claim
+from tests.controller.scene import BASE, COUNTED, SETTINGS, TWO_STORES, claim, protecting, settled_claim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp import web
+
+    from controller.model import Truth
+    from controller.store.truths import Stores
 
 GIVEN = {Repo.LOCAL: BASE, Repo.REMOTE: BASE}
 
@@ -55,3 +62,100 @@ def test_both_stores_of_a_settled_claim_are_asked_at_once() -> None:
         return {repo for repo, truth in told.truths.items() if truth == COUNTED}
 
     assert asyncio.run(looked()) == {Repo.LOCAL, Repo.REMOTE}
+
+
+class _Stalling:
+    """Looks through `Hanging`, at stores that answer or do not, by a clock of its own."""
+
+    def __init__(self, *hanging: Repo) -> None:
+        self.hanging = set(hanging)
+        self.now_s = 1000.0
+        self.asked: list[str] = []
+        self._ask = Hanging(lambda: self.now_s).ask
+
+    def look(self, name: str, repo: Repo = Repo.REMOTE) -> Truth:
+        async def look() -> Seen:
+            self.asked.append(name)
+            return Seen(Unknown(LATE)) if repo in self.hanging else Seen(COUNTED)
+
+        return asyncio.run(self._ask(repo, name, look)).truth
+
+
+def test_a_store_that_hangs_is_tried_by_one_look_at_a_time_until_it_answers() -> None:
+    stores = _Stalling(Repo.REMOTE)
+    assert all(stores.look(name) == Unknown(LATE) for name in "abcdef")
+    assert stores.asked == ["a", "b", "c"]
+    stores.now_s += 5
+    assert all(stores.look(name) == Unknown(LATE) for name in "def")
+    assert stores.asked == ["a", "b", "c", "d"]
+    stores.hanging.clear()
+    assert stores.look("e") == Unknown(LATE)
+    stores.now_s += 5
+    assert all(stores.look(name) == COUNTED for name in "fg")
+    assert stores.asked == ["a", "b", "c", "d", "f", "g"]
+
+
+def test_while_a_try_is_under_way_nobody_else_waits_with_it() -> None:
+    now_s = [0.0]
+    hanging, tried = Hanging(lambda: now_s[0]), asyncio.Event()
+
+    async def late() -> Seen:
+        return Seen(Unknown(LATE))
+
+    async def waits() -> Seen:
+        tried.set()
+        await asyncio.sleep(60)
+        raise AssertionError("it was let go")
+
+    async def looked() -> Seen:
+        for name in "abc":
+            await hanging.ask(Repo.LOCAL, name, late)
+        now_s[0] = 5.0
+        trying = asyncio.create_task(hanging.ask(Repo.LOCAL, "d", waits))
+        await tried.wait()
+        try:
+            return await hanging.ask(Repo.LOCAL, "e", waits)
+        finally:
+            trying.cancel()
+
+    assert asyncio.run(looked()).truth == Unknown(LATE)
+
+
+def test_what_is_slow_about_one_claim_stops_no_other_and_one_store_not_the_other() -> None:
+    stores = _Stalling(Repo.REMOTE)
+    assert [stores.look("slow") for _ in range(9)] == [Unknown(LATE)] * 9
+    assert len(stores.asked) == 9
+    assert [stores.look(name) for name in "abc"] == [Unknown(LATE)] * 3
+    assert stores.asked[9:] == ["a", "b"]
+    assert stores.look("c", Repo.LOCAL) == COUNTED
+
+
+def test_notes_that_did_not_come_in_time_are_a_store_that_hangs_too() -> None:
+    async def half() -> Seen:
+        return Seen(COUNTED, noted=Looked(Failed(LATE)))
+
+    async def looked() -> Seen:
+        hanging = Hanging(lambda: 0.0)
+        for name in "abc":
+            await hanging.ask(Repo.LOCAL, name, half)
+        return await hanging.ask(Repo.LOCAL, "d", half)
+
+    assert asyncio.run(looked()).truth == Unknown(LATE)
+
+
+def test_the_reconciler_asks_of_a_store_that_hangs_no_more_than_that() -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.query["prefix"])
+        await asyncio.sleep(60)
+        return odd_store.listing()
+
+    async def looked(stores: Stores) -> set[Truth]:
+        watch = StoreWatch(stores)
+        claims = [claim(name=f"orders-{number}") for number in range(8)]
+        told = [await watch.look(each, read(each, SETTINGS), (), GIVEN, a_mover_runs=False) for each in claims]
+        return {each.truths[Repo.LOCAL] for each in told}
+
+    assert odd_store.ask(answer, looked, answer_s=0.2) == {Unknown(LATE)}
+    assert len(asked) == 2 * 3
