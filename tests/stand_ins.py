@@ -122,6 +122,9 @@ class Ground:
     def request_removal(self, _app: Any) -> None:
         note("removed")
 
+    def empty(self, _namespace: str) -> None:
+        note("emptied")
+
     def clean(self, _app: Any) -> None:
         if "STAYS" in os.environ:
             raise Problem("its namespace is still there", why="a finalizer", remedy="look at it")

@@ -12,7 +12,7 @@ import pytest
 from clusters.problem import Problem
 from fixtures.kube.client import Kube
 from fixtures.kube.errors import ExecError, KubeError, UnreachableError
-from fixtures.kube.kinds import CLAIM, KNOWN_KINDS, POD, VOLUME
+from fixtures.kube.kinds import CLAIM, KNOWN_KINDS, POD, REPLICATION_SOURCE, VOLUME
 from fixtures.kube.objects import describe, is_true
 
 if TYPE_CHECKING:
@@ -113,6 +113,21 @@ def test_a_known_kind_costs_no_discovery_and_an_unknown_one_costs_one_request(se
         "/apis/policy/v1/namespaces/shop/pdbs/a",
         "/apis/policy/v1/namespaces/shop/pdbs/a",
     ]
+
+
+def test_all_of_a_kind_in_a_namespace_is_deleted_at_once_and_a_kind_that_is_unknown_has_none(
+    server: Server, kube: Kube
+) -> None:
+    server.answer("/api/v1/namespaces/shop/pods", {"kind": "PodList", "items": []})
+    kube.delete_all(POD, "shop")
+    kube.delete_all(REPLICATION_SOURCE, "shop")
+    assert [(verb, path) for verb, path, _, _ in server.asked] == [
+        ("DELETE", "/api/v1/namespaces/shop/pods"),
+        ("DELETE", "/apis/volsync.backube/v1alpha1/namespaces/shop/replicationsources"),
+    ]
+    server.answer("/api/v1/namespaces/shop/pods", {"kind": "Status", "reason": "Forbidden", "message": "no"}, 403)
+    with pytest.raises(KubeError, match="every Pod in shop"):
+        kube.delete_all(POD, "shop")
 
 
 def test_what_is_not_there_is_none_and_what_was_not_answered_is_an_error(server: Server, kube: Kube) -> None:

@@ -127,7 +127,7 @@ def test_a_passing_run_leaves_a_table_a_report_and_junit_in_its_folder(run: Run,
     assert (written["run"]["seed"], written["run"]["cluster"]) == (42, "mine")
     assert (folder / "junit.xml").read_text().count("<testcase") == 1
     assert "given nothing" in (folder / FILE).read_text()
-    assert notes(pytester) == ["up", "ran intact", "removed"]
+    assert notes(pytester) == ["up", "ran intact", "removed", "emptied"]
 
 
 def test_a_failing_drill_names_verdict_artefacts_and_the_command_that_repeats_it(
@@ -197,7 +197,7 @@ def test_collecting_the_evidence_of_a_failure_never_costs_its_result(
     assert result.ret in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}
     written = json.loads((pytester.path / "the-run" / "report.json").read_text())
     assert [(drill["outcome"], drill["verdict"]) for drill in written["drills"]] == [("fail", "stale")]
-    assert notes(pytester) == ["up", "ran stale", "removed"]
+    assert notes(pytester) == ["up", "ran stale", "removed", "emptied"]
 
 
 def test_a_folder_that_holds_a_run_is_not_mixed_with_another(run: Run, pytester: pytest.Pytester) -> None:
@@ -253,7 +253,7 @@ def test_a_test_without_a_drill_holds_the_cluster_alone_unless_it_is_marked(
     tests = helper + look.format("alone") + "@pytest.mark.beside_drills\n" + look.format("beside")
     tests += drill_test("intact long", when="(Declare(),) * 9") + drill_test("intact brief")
     run(tests).assert_outcomes(passed=4)
-    done = [line for line in notes(pytester) if line not in {"up", "removed"}]
+    done = [line for line in notes(pytester) if line not in {"up", "removed", "emptied"}]
     assert done == ["ran intact long", "beside with others", "ran intact brief", "alone without others"]
 
 
@@ -305,8 +305,8 @@ def test_a_cluster_that_lost_a_node_is_whole_again_before_the_next_drill(run: Ru
     done = noted[noted.index("on node-local volumes") :]
     assert done == [
         "on node-local volumes",
-        *("ran intact whole", "whole again", "removed"),
-        *("ran intact then", "whole again", "removed"),
+        *("ran intact whole", "whole again", "removed", "emptied"),
+        *("ran intact then", "whole again", "removed", "emptied"),
     ]
 
 
@@ -370,7 +370,7 @@ def test_a_drill_that_is_interrupted_is_no_pass_is_taken_away_and_the_run_says_w
     tests = drill_test("intact interrupted", when="(Declare(),)") + drill_test("intact")
     result = run(tests, in_process=False)
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    assert notes(pytester) == ["up", "ran intact interrupted", "removed"]
+    assert notes(pytester) == ["up", "ran intact interrupted", "removed", "emptied"]
     written = json.loads((pytester.path / "the-run" / "report.json").read_text())
     (drill,) = written["drills"]
     assert (drill["outcome"], written["passed"]) == ("inconclusive", False)

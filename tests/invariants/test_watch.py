@@ -305,7 +305,7 @@ def monitors(ledger: Ledger, api: Api, *others: App) -> Monitors:
     store = SimpleNamespace(secret_key="another secret")  # noqa: S106
     ground: Any = SimpleNamespace(
         kube=api, engine=engine, waits=Waits.load(clock=clock), classes=SimpleNamespace(block="b", snapshot="s"),
-        stack=SimpleNamespace(stores=lambda: {"local": store}), await_gone=lambda _: None,
+        stack=SimpleNamespace(stores=lambda: {"local": store}), await_gone=lambda _: None, empty=lambda _: None,
     )  # fmt: skip
     return Monitors(ground, ledger, APP, *others)
 
