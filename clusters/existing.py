@@ -69,7 +69,11 @@ class ExistingCluster:
         """Not possible from here."""
         self._refuse(f"destroy the node {name} of")
 
-    def _refuse(self, what: str, remedy: str = "run this scenario on kind: --cluster kind") -> NoReturn:
+    def _refuse(
+        self,
+        what: str,
+        remedy: str = "run it on a kind cluster: leave out --cluster existing, --kubeconfig, --context and --site",
+    ) -> NoReturn:
         raise Problem(
             f"firedrill cannot {what} {self.name}",
             why="it is an existing cluster, whose machines firedrill does not own",

@@ -99,7 +99,7 @@ class Ground:
             variant=Variant.FAITHFUL,
             promises={"SC-01", "SC-02"},
             traits=set(),
-            install=lambda: note("installed") if "WHY_NOT" in os.environ else None,
+            install=lambda: note("installed") if {"WHY_NOT", "INSTALLS"} & os.environ.keys() else None,
             why_not=lambda: os.environ.get("WHY_NOT"),
         )
 

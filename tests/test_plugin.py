@@ -59,7 +59,9 @@ TESTS = """
 import pytest
 from fixtures.scenario import Scenario, Storage
 from fixtures.steps.acts import Declare
+from fixtures.engines import Store
 from fixtures.steps.losses import LoseCluster, LoseNode
+from fixtures.steps.upsets import Emptiness, StopStore, StoreLooksEmpty
 
 def scenario(name, id="SC-01", when=()):
     storage = Storage.NODE_LOCAL if LoseNode() in when else Storage.REPLICATED
@@ -399,11 +401,34 @@ def test_a_drill_whose_places_are_taken_does_not_begin_and_touches_nothing(
     assert drill["explanation"].startswith("1 taken\n  why:  drill-1/x lies there\n  do:   look at it")
 
 
-def test_an_existing_cluster_is_never_destroyed(run: Run, pytester: pytest.Pytester) -> None:
-    tests = drill_test("intact whole", when="(LoseCluster(),)")
-    result = run(tests, "--cluster", "existing", "--kubeconfig", "theirs.yaml", "--site", "site.toml", "-rs")
+THEIRS = ("--cluster", "existing", "--kubeconfig", "theirs.yaml", "--site", "site.toml")
+
+
+def test_nothing_is_installed_on_an_existing_cluster(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTALLS", "yes")
+    run(drill_test("intact"), *THEIRS).assert_outcomes(passed=1)
+    assert "installed" not in notes(pytester)
+    run(drill_test("intact"), "--run-dir", "on-kind").assert_outcomes(passed=1)
+    assert "installed" in notes(pytester)
+
+
+@pytest.mark.parametrize(
+    ("when", "why"),
+    [
+        ("LoseCluster()", "destroy"),
+        ("StopStore(Store.LOCAL)", "upset: others use its stores and its engine"),
+        ("StoreLooksEmpty(Emptiness.EMPTY_STORE)", "upset: others use its stores and its engine"),
+    ],
+)
+def test_an_existing_cluster_is_never_destroyed_nor_upset(
+    run: Run, pytester: pytest.Pytester, when: str, why: str
+) -> None:
+    tests = drill_test("intact whole", when=f"({when},)")
+    result = run(tests, *THEIRS, "-rs")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*an existing cluster is not firedrill's to destroy*"])
+    result.stdout.fnmatch_lines([f"*an existing cluster is not firedrill's to {why}*"])
     assert "ran intact whole" not in notes(pytester)
 
 
