@@ -39,7 +39,7 @@ help: ## this list
 	@echo "             admission, cold start, memory, writes at rest; printed and written to runs/bench-controller.json"
 	@echo "make report  make the page of an earlier run again: make report RUN=runs/..."
 	@echo "make judge   judge an earlier run again, without a cluster: make judge RUN=runs/..."
-	@echo "make clean   remove every cluster of firedrill, everything that was built and cached, and runs/"
+	@echo "make clean   remove every cluster of firedrill, the images built here, the cache, .venv and runs/"
 	@echo
 	@echo "Options: CLUSTER=name ENGINE=reference KUBERNETES=v1.36.3 VOLSYNC=v0.16.0 IMAGES=auto WORKERS=2 ARGS='any pytest options'"
 	@echo "Environment: IMAGES_MIRROR=registry.example/path has copies of released images (docs/images.md)"
@@ -48,7 +48,7 @@ help: ## this list
 e2e: $(VENV) ## the main job
 	$(DRILLS) e2e --engine $(ENGINE) --cluster $(CLUSTER) $(ARGS)
 
-test: $(VENV) ## everything, on a cluster of its own, which is removed afterwards
+test: $(VENV) ## everything, on a cluster of its own, which is removed when all has passed
 	$(PYTHON) -m fixtures prepare $(VERSIONS)
 	$(MAKE) --no-print-directory check
 	$(PYTEST) tests/hostpath tests/registry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,8 @@ from fixtures.scenario import Scenario
 from fixtures.steps.losses import LoseCluster
 from fixtures.steps.upsets import StopStore
 
+SUITES = Path(__file__).parent.parent / "e2e"
+SCENARIOS_PAGE = SUITES.parent / "docs" / "scenarios.md"
 PLAIN = Scenario(id="SC-03", name="plain", given=(), when=(), then=())
 KEPT = Trait.KEEPS_ITS_DESTINATION
 
@@ -63,3 +66,22 @@ def test_what_is_not_asked_of_an_engine_is_said_by_its_promises_and_not_in_mid_d
         for function in ast.walk(ast.parse(path.read_text())):
             if isinstance(function, ast.FunctionDef) and "drill" in [each.arg for each in function.args.args]:
                 assert "pytest.skip(" not in ast.unparse(function), f"{path}: {function.name}"
+
+
+def test_the_page_of_scenarios_names_each_with_its_file_and_no_other() -> None:
+    told = {
+        (number, file)
+        for row in re.findall(
+            r"^\| (SC-\d\d(?:, SC-\d\d)*) \|[^|]+\| ([^|]+) \|$", SCENARIOS_PAGE.read_text(), re.MULTILINE
+        )
+        for number in row[0].split(", ")
+        for file in re.findall(r"`(test_\w+\.py)`", row[1])
+    }
+    there = {
+        (number, file.name)
+        for file in SUITES.glob("test_*.py")
+        for number in re.findall(r'^    id="(SC-\d\d)",$', file.read_text(), re.MULTILINE)
+    }
+    assert {number for number, _ in told} == {number for number, _ in there}
+    assert {file for _, file in told} == {file for _, file in there}
+    assert there <= told, "a scenario stands in a file that its row does not name"
