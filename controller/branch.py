@@ -8,7 +8,7 @@ from enum import Enum
 class Branch(Enum):
     """One way to decide. They are tried from the lowest number of their part up; the first that applies is taken.
 
-    Some came later: 13 is tried before 9, 75 to 77 before 70, and 78 before 74.
+    Some came later: 13 is tried before 9, 75 to 77 before 70, 79 before 71, and 78 before 74.
     """
 
     # A claim is being created.
@@ -88,3 +88,4 @@ class Branch(Enum):
     STANDBY_SPOILED = 76
     MAKE_STANDBY = 77
     POINTS_LOST = 78
+    REPOSITORY_REPLACED = 79

@@ -103,6 +103,14 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _prefix(text: str) -> str:
+    # restic cleans the path of a repository's address, and would write elsewhere than is listed here.
+    inner = text.strip("/")
+    if inner and not {"", ".", ".."}.isdisjoint(inner.split("/")):
+        raise ValueError("write a path without empty, . and .. parts, such as backups/cluster-a")
+    return text
+
+
 def _size(text: str) -> str:
     if quantity.bytes_of(text) is None:
         raise ValueError("write a size such as 1Gi")
@@ -118,7 +126,7 @@ _Count = Annotated[int, Field(ge=0, le=10_000)]
 class _Store(_Part):
     endpoint: Annotated[str, AfterValidator(_endpoint)]
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]*$")] = ""
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]*$"), AfterValidator(_prefix)] = ""
     region: str = "us-east-1"
     secret: _DnsName
 

@@ -223,7 +223,8 @@ class World:
     was started with keys that the store refuses, while it takes those that are given now. `looked_back` is whether
     children and movers were looked for; at admission that is done only where the decision rests on it
     (`admit.must_look_back`). `lost` are the restore points that were the newest and are gone, and no rule took them;
-    `newest` those that are it now, where the claim does not say so yet.
+    `newest` those that are it now, where the claim does not say so yet. `replaced` are the repositories in whose place
+    another one lies than was noted as the settled claim's own.
     """
 
     moment: Moment
@@ -243,6 +244,7 @@ class World:
     locked_out: frozenset[Repo] = frozenset()
     lost: Mapping[Repo, Newest] = field(default_factory=dict)
     newest: Mapping[Repo, Newest] = field(default_factory=dict)
+    replaced: frozenset[Repo] = frozenset()
     nonce: str = ""
     looked_back: bool = True
 

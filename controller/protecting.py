@@ -1,4 +1,4 @@
-"""A claim is settled: it gets its backups, and they are watched. Branches 59 to 78.
+"""A claim is settled: it gets its backups, and they are watched. Branches 59 to 79.
 
 What VolSync reports of itself is used to know whether a mover runs, never whether a backup exists: after a failed one
 the status keeps the last success, and the backup of an empty volume succeeds without a restore point.
@@ -116,7 +116,7 @@ def _plan(
         if found is None:
             writes += children.as_made(Kind.SOURCE, body, claim, world)
             continue
-        asked = wanted.back_up_now or first_backup.word(found, world.truths.get(repo), now)
+        asked = _asked(wanted, found, world.truths.get(repo), now)
         body = resources.with_trigger(body, _trigger(found, body["spec"]["trigger"], asked))
         if children.is_made_as(found, body, claim):
             continue
@@ -127,6 +127,14 @@ def _plan(
         else:
             writes.append(Replace(Kind.SOURCE, found.name, now_possible, found.version))
     return _Plan(tuple(writes), tuple(missing), tuple(waiting))
+
+
+def _asked(wanted: Intent, source: Child, found: Truth | None, now: datetime) -> str | None:
+    """The word of the backup that is wanted now. One that was answered over an empty volume asks for no other."""
+    word = wanted.back_up_now
+    if word is not None and source.status.get("lastManualSync") != word:
+        return word
+    return first_backup.word(source, found, now) or word
 
 
 def _announcement(world: World, repo: Repo, found: Child | None) -> tuple[Announce, ...]:
@@ -231,6 +239,8 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
     if is_asked and any(found is not None and "manual" in found.content["trigger"] for _, found in sources):
         message = f"backing up on request ({wanted.back_up_now}); the schedule rests meanwhile"
         return say.wait(Branch.BACKUP_ON_REQUEST, _STAGE, Reason.PROTECTED, message)
+    if complaint := _replaced(claim, world, tiers):
+        return complaint
     for repo, found in sources:
         # Of what was lost there is more to say than that nothing new is there.
         if found is None or _is_lost(repo, claim, world):
@@ -242,11 +252,25 @@ def _watch(wanted: Intent, claim: Claim, world: World, tiers: Mapping[Repo, Tier
     message = f"backed up by tier {wanted.tier_name}{standing_by.told(wanted, world, patience)}"
     again_at = [first_backup.again_at(found, world.truths.get(repo)) for repo, found in sources if found is not None]
     dues = [at for at in again_at if at is not None]
-    if is_asked or not dues:
+    if not dues:
         return say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
     message += "; its volume was empty when it was backed up, which is tried again before long"
     told = say.done(Branch.PROTECTED, _STAGE, Reason.PROTECTED, message)
     return replace(told, look_again_s=max((min(dues) - patience.at).total_seconds(), _SOON_S))
+
+
+def _replaced(claim: Claim, world: World, repos: Iterable[Repo]) -> Decision | None:
+    """Nobody can tell whose it is. Backups go on: to stop them would leave an app without any."""
+    for repo in repos:
+        if repo not in world.replaced:
+            continue
+        message = (
+            f"the {repo.value} repository is another one than was noted as its own: none of its keys is of that. "
+            f"Backups go on into it; a new claim of this name is refused. Put its own back; or, if this is its own "
+            f"after all (copied by restic, or under a new password): adopt {claim.full_name} --yes"
+        )
+        return say.attention(Branch.REPOSITORY_REPLACED, _STAGE, Reason.REPORTED, message)
+    return None
 
 
 def _lost(claim: Claim, world: World) -> Decision | None:

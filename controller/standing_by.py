@@ -8,6 +8,7 @@ an image of an older point cannot be met by mistake. What counts is the log of i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from controller import causes, children, naming, resources, restoring, say, truth
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Standbys are made from the repository that counts first. Where it holds nothing, a restore takes its time.
 REPO = Repo.LOCAL
+# The store dates a restore point by its end, the image by its beginning: so long may the backup have taken.
+_BACKUP_MAX = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,9 @@ def ready(wanted: Intent, claim: Claim, world: World, point: RestorePoint, setti
         return None
     body = children.standby(claim, _key(point.id), wanted.mover, settings)
     for image in images(world):
-        if truth.is_same_point(point.id, image.point) and children.restores_as(image.standby, body):
+        # In a store that was copied an older point may be listed as the newest, stored when it was copied.
+        is_of_its_time = point.at - image.at < _BACKUP_MAX
+        if is_of_its_time and truth.is_same_point(point.id, image.point) and children.restores_as(image.standby, body):
             return image
     return None
 

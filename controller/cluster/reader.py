@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from controller.intent import Reading
     from controller.model import Child, Claim, Mover, Object
     from controller.settings import Settings
-    from controller.store.watch import Note, StoreWatch
+    from controller.store.noting import Note
+    from controller.store.watch import StoreWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Reader:
             locks=told.locks,
             lost=told.lost,
             newest=told.newest,
+            replaced=told.replaced,
             credentials=given,
             movers=movers,
             snapshots=images,

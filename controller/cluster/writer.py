@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from controller.contract import Repo
     from controller.model import Answer, Claim, Object, Write
     from controller.store.asking import Repository
+    from controller.store.noting import Note
     from controller.store.truths import Stores
-    from controller.store.watch import Note
 
 _LOG: Final = logging.getLogger("firedrill.writing")
 

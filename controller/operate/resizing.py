@@ -19,7 +19,7 @@ _GROWN_DEADLINE_S: Final = 300.0
 
 
 async def run(site: Site, name: Name, request: str, folder: Path, deadline_s: float, *, agreed: bool) -> None:
-    """Make the claim this large. Raises `Refused`; in a shrink nothing goes before a fresh backup is proven to fit."""
+    """Make the claim this large. Raises `Refused`; in a shrink nothing goes before a fresh backup fits, and counts."""
     if quantity.bytes_of(request) is None:
         raise Refused(f"{request!r} is no size; write one such as 10Gi")
     found = await site.claim(name)
@@ -53,6 +53,7 @@ async def _shrink(site: Site, name: Name, request: str, folder: Path, deadline_s
     await recreating.check_unused(site, name)
     point = await backing_up.run(site, name, deadline_s)
     restoring.check_size(name, point, request)
+    await restoring.choose(site, name, restoring.Order())
     await recreating.check_unused(site, name)
     found = await site.claim(name)
     await recreating.recreate(site, name, found, Change(point, request=request), folder)

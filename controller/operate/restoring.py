@@ -61,7 +61,7 @@ async def choose(site: Site, name: Name, order: Order) -> tuple[Repo, RestorePoi
     repos = [order.repo] if order.repo else list(site.configuration.settings.stores)
     truths: dict[Repo, Truth] = {}
     for each in repos:
-        truths[each] = await site.truth(each, name)
+        truths[each] = await site.truth_for_new(each, name)
         if not isinstance(truths[each], Absent):
             break  # a later repository counts only where this one certainly holds nothing
     repo, known = truth.combined(truths, order.repo)

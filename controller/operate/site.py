@@ -121,6 +121,11 @@ class Site:
         seen = await self.stores.look(repo, claim, given)
         return await self.stores.read(repo, claim, given) if isinstance(seen.truth, Exists) else seen.truth
 
+    async def truth_for_new(self, repo: Repo, name: Name) -> Truth:
+        """The same as admission will see it, when the claim is created anew: only what was noted as its own counts."""
+        seen = (await self.stores.look(repo, named(name), await self.base.current())).of_undecided()
+        return await self.truth(repo, name) if isinstance(seen.truth, Exists) else seen.truth
+
     async def until(self, what: str, deadline_s: float, look: Callable[[], Awaitable[str | None]]) -> None:
         """Wait until `look` has nothing more to say. Raises `Refused` with what it said last."""
         ends_at_s = time.monotonic() + deadline_s

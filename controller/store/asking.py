@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from controller import naming
-from controller.model import Exists, RestorePoint
+from controller.model import RestorePoint
 from controller.store import known
 from controller.store.s3 import LATE, StoreError
 from controller.truth import Failed, Listed, Looked, owned, truth_of
@@ -60,6 +60,11 @@ class Seen:
         return self.known is not None and not self.known.is_of(self.keys)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is known, too, what was noted."""
+        return not isinstance(self.noted.present, Failed)
+
+    @property
     def key(self) -> str | None:
         """The key to note, of all that the repository has; None if that is not known."""
         return min(self.keys) if self.keys else None
@@ -98,9 +103,12 @@ class Repository:
             return Seen(truth_of(objects, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED))
         listing = _points(objects, self.path)
         locks = self._locks(objects)
+        if isinstance(listing, Failed):
+            return Seen(truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED), locks=locks)
         if isinstance(noted, Failed):
             unknown = Looked(noted)
-            return Seen(truth_of(listing, marker=unknown, known=_NOBODY_LOOKED), noted=unknown, locks=locks)
+            truth = truth_of(listing, marker=unknown, known=_NOBODY_LOOKED)
+            return Seen(truth, None, unknown, locks, _ids(listing), _keys(objects, self.path))
         announced = noted is not None and noted.key == self.announcement
         is_known = noted is not None and noted.key.startswith(self.known) and not announced
         truth = truth_of(listing, marker=Looked(noted is not None), known=Looked(is_known), announced=announced)
@@ -113,7 +121,7 @@ class Repository:
         if not isinstance(objects, Failed):
             listing = _points(objects, self.path)
             truth = truth_of(listing, marker=_NOBODY_LOOKED, known=_NOBODY_LOOKED)
-            if isinstance(truth, Exists):
+            if isinstance(listing, Listed) and listing.points:
                 keys = _keys(objects, self.path)
                 return Seen(truth, noted, Looked(present=True), self._locks(objects), _ids(listing), keys)
         return await self.look(deadline_s)
@@ -173,8 +181,8 @@ def _points(objects: Iterable[Entry], path: str) -> Listing:
     return Listed(tuple(points), times_are_exact=False)
 
 
-def _ids(listing: Listing) -> frozenset[str]:
-    return frozenset(point.id for point in listing.points) if isinstance(listing, Listed) else frozenset()
+def _ids(listing: Listed) -> frozenset[str]:
+    return frozenset(point.id for point in listing.points)
 
 
 def _keys(objects: Iterable[Entry], path: str) -> frozenset[str]:

@@ -31,14 +31,23 @@ class Hanging:
         self._clock = clock
         self._late: dict[Repo, set[str]] = {}
         self._tried_at_s: dict[Repo, float] = {}
+        self._trying: set[Repo] = set()
 
     async def ask(self, repo: Repo, full_name: str, look: Callable[[], Awaitable[Seen]]) -> Seen:
         """What a look about a claim finds; the same as if it had waited in vain, where the store hangs."""
         late = self._late.setdefault(repo, set())
-        if len(late) >= _LATE_CLAIMS and self._clock() - self._tried_at_s[repo] < _TRIED_EVERY_S:
+        if len(late) < _LATE_CLAIMS:
+            return self._heard(repo, full_name, await look())
+        if repo in self._trying or self._clock() - self._tried_at_s[repo] < _TRIED_EVERY_S:
             return Seen(Unknown(LATE))
-        self._tried_at_s[repo] = self._clock()
-        seen = await look()
+        self._trying.add(repo)
+        try:
+            return self._heard(repo, full_name, await look())
+        finally:
+            self._trying.discard(repo)
+
+    def _heard(self, repo: Repo, full_name: str, seen: Seen) -> Seen:
+        late = self._late[repo]
         if seen.truth == Unknown(LATE) or seen.noted.present == Failed(LATE):
             if len(late) < _LATE_CLAIMS:
                 late.add(full_name)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from controller import children, intent, locks, newest, quantity, stamp
+from controller import children, intent, locks, newest, stamp
 from controller.contract import Repo
 from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
 from controller.newest import Newest
+from controller.store import noting
 from controller.store.hanging import Hanging
-from controller.store.known import Known
 from controller.store.notes import Notes
 from controller.store.truths import RESTIC_S
 from controller.truth import Failed
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from controller.intent import Reading
     from controller.model import Child, Claim, Truth
     from controller.store.asking import Seen
+    from controller.store.noting import Note
     from controller.store.restic import LockFile
     from controller.store.truths import Given, Stores
 
@@ -37,19 +38,10 @@ _USED_AGAIN_S: Final = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What is to be noted in a store of a claim that has restore points there, and what that takes the place of."""
-
-    repo: Repo
-    now: Known
-    instead_of: Known | None
-
-
-@dataclass(frozen=True, slots=True)
 class Told:
     """What the stores said of one claim, its locks, and what is to be noted there.
 
-    `lost` and `newest` are as in `World`.
+    `lost`, `newest` and `replaced` are as in `World`.
     """
 
     truths: Mapping[Repo, Truth]
@@ -57,6 +49,7 @@ class Told:
     notes: tuple[Note, ...] = ()
     lost: Mapping[Repo, Newest] = field(default_factory=dict)
     newest: Mapping[Repo, Newest] = field(default_factory=dict)
+    replaced: frozenset[Repo] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +95,18 @@ class StoreWatch:
         if reading.standby and not a_mover_runs:
             seen[Repo.LOCAL] = await self._with_newest(claim, seen[Repo.LOCAL], given)
         told = await self._told(claim, seen, given, a_mover_runs=a_mover_runs)
+        told = replace(
+            told, replaced=frozenset(repo for repo, each in seen.items() if noting.is_replaced(claim, repo, each))
+        )
         if a_mover_runs or told.locks:
             return told
         told = await self._compared(claim, reading, found, seen, given, told)
         # What is still to be noted is noted once; if that fails, the next answer asks for it again. What is not
         # announced yet will be.
-        if not any(isinstance(truth, Unknown) or truth == Absent() for truth in told.truths.values()):
-            self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, Told(told.truths, lost=told.lost))
+        is_complete = all(each.is_whole and not isinstance(each.truth, Unknown) for each in seen.values())
+        if is_complete and Absent() not in told.truths.values():
+            again = Told(told.truths, lost=told.lost, replaced=told.replaced)
+            self._kept[claim.full_name] = _Kept(time.monotonic(), syncs, again)
         return told
 
     async def refuses(self, repo: Repo, claim: Claim, access: Credentials) -> bool:
@@ -146,7 +144,8 @@ class StoreWatch:
         sources = {child.name: child.status for child in found if child.kind is Kind.SOURCE}
         for repo, each in seen.items():
             status = sources.get(children.source_name(claim, repo))
-            if status is None or status.get("lastSyncStartTime") or isinstance(each.truth, Unknown):
+            is_known = each.is_whole and not isinstance(each.truth, Unknown)
+            if status is None or status.get("lastSyncStartTime") or not is_known:
                 continue
             synced_at, before = str(status.get("lastSyncTime")), noted.get(repo)
             match newest.fate(before, each.points, synced_at):
@@ -158,11 +157,7 @@ class StoreWatch:
                     is_lost = True
             if is_lost and before is not None:
                 lost[repo] = before
-            elif (
-                is_lost is False
-                and isinstance(each.truth, Exists)
-                and (before is None or before.point != each.truth.newest)
-            ):
+            elif is_lost is False and isinstance(each.truth, Exists) and _is_newer(each.truth, before, synced_at):
                 now[repo] = Newest(each.truth.newest, each.truth.at.replace(microsecond=0), synced_at)
         return replace(told, lost=lost, newest=now)
 
@@ -228,7 +223,7 @@ class StoreWatch:
         if not found:
             self._lock_files.pop(claim.full_name, None)
         truths = {repo: each.truth for repo, each in seen.items()}
-        return Told(truths, tuple(found), tuple(_notes(claim, seen)))
+        return Told(truths, tuple(found), tuple(noting.notes(claim, seen)))
 
     async def _locks(
         self, claim: Claim, repo: Repo, seen: Seen, given: Mapping[Repo, Given], *, a_mover_runs: bool
@@ -249,28 +244,12 @@ class StoreWatch:
         return found
 
 
+def _is_newer(found: Exists, before: Newest | None, synced_at: str) -> bool:
+    """Whether the listed newest is to be noted. While no mover has ended, another one than before is none that came:
+    in a store that was copied, points stand in another order."""
+    return before is None or (found.newest != before.point and synced_at != before.synced_at)
+
+
 def _syncs(claim: Claim, found: Iterable[Child], reading: intent.Intent) -> object:
     sources = sorted((child.name, *map(str, child.status.values())) for child in found if child.kind is Kind.SOURCE)
     return claim.uid, claim.request, reading.remote, tuple(sources)
-
-
-def _notes(claim: Claim, seen: Mapping[Repo, Seen]) -> Iterable[Note]:
-    size_bytes = quantity.bytes_of(claim.request) or 0
-    settled = stamp.is_settled(claim.uid, claim.annotations)
-    newest_seen = newest.read(claim.uid, claim.annotations)
-    for repo, each in seen.items():
-        if not isinstance(each.truth, Exists) or (each.known is not None and not settled):
-            continue
-        before = newest_seen.get(repo)
-        # Where the key that was noted is gone, but the newest restore point is there, the password is a new one.
-        is_its_own = not each.is_another_repository or (before is not None and before.point in each.points)
-        now = _to_note(each, size_bytes, is_its_own=is_its_own)
-        if now != each.known:
-            yield Note(repo, now, each.known)
-
-
-def _to_note(seen: Seen, size_bytes: int, *, is_its_own: bool) -> Known:
-    before = seen.known or Known(size_bytes)
-    is_noted = before.key is not None and not seen.is_another_repository
-    key = before.key if is_noted or not is_its_own else seen.key
-    return Known(max(before.size_bytes, size_bytes), key)

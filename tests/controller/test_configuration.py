@@ -91,6 +91,19 @@ def test_what_does_not_fit_together_is_refused(more: str, said: str) -> None:
     assert said in refused(f"{SMALLEST}\n{more}")
 
 
+@pytest.mark.parametrize("prefix", ["prod//a", "a/./b", "a/../b", "..", "/prod//a/"])
+def test_a_prefix_that_restic_would_write_in_another_way_is_refused(prefix: str) -> None:
+    store = f"{{endpoint: 'http://s3:9000', bucket: backups, prefix: '{prefix}', secret: base}}"
+    assert "without empty, . and .. parts" in refused(f"stores: {{local: {store}}}")
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "prod", "/prod/a/", "a.b/..c"])
+def test_a_prefix_may_be_any_path(prefix: str) -> None:
+    store = f"{{endpoint: 'http://s3:9000', bucket: backups, prefix: '{prefix}', secret: base}}"
+    found = configuration.parse(f"stores: {{local: {store}}}", "here")
+    assert found.settings.stores[Repo.LOCAL].prefix == prefix
+
+
 def test_one_place_cannot_be_both_stores() -> None:
     store = "{endpoint: 'http://s3:9000', bucket: backups, secret: base}"
     assert "same place" in refused(f"stores: {{local: {store}, remote: {store}}}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from controller.model import Truth
+    from controller.store.watch import Told
 
 COPIED = Exists(POINTS[0].id, NOW, len(POINTS))
 IDS = frozenset(point.id for point in POINTS)
@@ -48,18 +49,21 @@ def watched(
     annotations: Mapping[str, str], listed: Exists = COPIED, exact: Truth = EXISTS, noted: str | None = POINTS[-1].id
 ) -> tuple[Truth, int]:
     """What a settled claim is told, and how often its repository was read; `noted` was the newest before."""
+    stores = _Stores(listed, exact)
+    return told(annotations, stores, noted).truths[Repo.LOCAL], stores.reads
+
+
+def told(
+    annotations: Mapping[str, str],
+    stores: _Stores | None = None,
+    noted: str | None = POINTS[-1].id,
+    synced_at: str = "then",
+) -> Told:
     mark = {} if noted is None else newest.written("uid-1", {Repo.LOCAL: Newest(noted, POINTS[-1].at, "then")})
     of = settled_claim({**annotations, **mark})
-    stores = _Stores(listed, exact)
-
-    async def looked() -> Truth:
-        asked: Any = stores
-        told = await StoreWatch(asked).look(
-            of, read(of, SETTINGS), protecting(of, lastSyncTime="then"), {Repo.LOCAL: BASE}, a_mover_runs=False
-        )
-        return told.truths[Repo.LOCAL]
-
-    return asyncio.run(looked()), stores.reads
+    asked: Any = stores or _Stores(COPIED, EXISTS)
+    sources = protecting(of, lastSyncTime=synced_at)
+    return asyncio.run(StoreWatch(asked).look(of, read(of, SETTINGS), sources, {Repo.LOCAL: BASE}, a_mover_runs=False))
 
 
 @pytest.mark.parametrize("noted", [None, POINTS[-1].id])
@@ -78,6 +82,13 @@ def test_the_repository_is_not_read_for_a_claim_without_a_standby_or_with_one_re
     assert watched({}) == (COPIED, 0)
     alone = Exists(POINTS[0].id, NOW, 1)
     assert watched(STANDBY, alone) == (alone, 0)
+
+
+def test_another_point_that_is_listed_as_the_newest_is_not_noted_while_no_mover_has_ended() -> None:
+    assert [told({}, synced_at=at).newest for at in ("then", "later")] == [
+        {},
+        {Repo.LOCAL: Newest(COPIED.newest, NOW.replace(microsecond=0), "later")},
+    ]
 
 
 def test_where_the_repository_does_not_tell_its_newest_point_nothing_is_made_to_stand_by() -> None:

@@ -21,7 +21,8 @@ from controller.loop.reconciler import Reconciler
 from controller.model import Absent, Exists, Kind, Phase
 from controller.store.asking import Repository
 from controller.store.known import Known
-from controller.store.watch import Note, Told
+from controller.store.noting import Note
+from controller.store.watch import Told
 from tests.controller.api_server import ApiServer, serving
 from tests.controller.scene import ABSENT, EXISTS, POINTS, SETTINGS, admitted, image_of, restore_log
 from tests.controller.test_cluster import Base, Platform, body_of

@@ -792,6 +792,13 @@ ROWS = (
         Stage.PROTECTED,
     ),
     Row(
+        "SC-11 replaced while it lives",
+        Branch.REPOSITORY_REPLACED,
+        world(NOTED, EXISTS, children=PROTECTED, lost={Repo.LOCAL: GONE}, replaced=frozenset({Repo.LOCAL})),
+        ATTENTION,
+        Stage.PROTECTED,
+    ),
+    Row(
         "F17 more than that nothing is there",
         Branch.POINTS_LOST,
         world(
@@ -938,6 +945,20 @@ def test_whoever_has_lost_restore_points_is_told_which_and_what_to_type() -> Non
     message = decision(world(NOTED, EXISTS, children=PROTECTED, lost={Repo.LOCAL: GONE})).outcome.message
     assert GONE.point in message
     assert f"kubectl -n shop annotate pvc orders {contract.NEWEST_SEEN_ANNOTATION}-" in message
+
+
+def test_whoever_has_another_repository_than_its_own_is_told_what_to_type() -> None:
+    seen = world(settled_claim(), EXISTS, children=PROTECTED, replaced=frozenset({Repo.LOCAL}))
+    message = decision(seen).outcome.message
+    assert "adopt shop/orders --yes" in message
+
+
+def test_an_image_of_a_point_that_was_stored_long_after_it_was_taken_is_not_used() -> None:
+    """In a store that was copied an older point can be listed as the newest."""
+    copied = Exists(POINTS[0].id, NOW, len(POINTS))
+    assert decision(world(new_claim(STANDBY), copied, children=(OLDER,))).branch is Branch.RESTORE
+    alone = Exists(POINTS[0].id, POINTS[0].at + HOUR * 0.9, 1)
+    assert decision(world(new_claim(STANDBY), alone, children=(OLDER,))).branch is Branch.RESTORE_FROM_STANDBY
 
 
 def test_what_is_noted_of_one_store_leaves_what_is_noted_of_the_other() -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -24,6 +25,9 @@ from controller.operate.recreating import Change
 from controller.operate.restoring import Order
 from controller.operate.site import Found, Name, Refused, Site
 from controller.stamp import Stamp, Start
+from controller.store.asking import Seen
+from controller.store.known import Known
+from controller.truth import Looked
 from tests.controller import scene
 from tests.controller.api_server import ApiServer, serving
 from tests.controller.scene import NOW, TWO_STORES
@@ -131,7 +135,7 @@ class _Told:
         self._truths = truths
         self.configuration = type("Configuration", (), {"settings": TWO_STORES})()
 
-    async def truth(self, repo: Repo, _name: Name) -> Truth:
+    async def truth_for_new(self, repo: Repo, _name: Name) -> Truth:
         return self._truths[repo]
 
 
@@ -166,6 +170,21 @@ def test_previous_counts_back_and_as_of_takes_the_newest_at_or_before() -> None:
 def test_an_order_that_cannot_be_met_is_refused_before_anything_goes(order: Order, local: Truth, why: str) -> None:
     with pytest.raises(Refused, match=why):
         _choose(order, local=local, remote=Absent())
+
+
+def test_what_admission_would_not_take_for_the_claims_own_is_refused_before_anything_goes() -> None:
+    seen = Seen(scene.COUNTED, Known(1 << 30, "0" * 16), Looked(present=True), keys=frozenset({"b" * 16}))
+    stores: Any = SimpleNamespace(look=AsyncMock(return_value=seen), read=AsyncMock(return_value=EXISTS))
+    api: Any = None
+    configuration: Any = SimpleNamespace(settings=TWO_STORES, namespace="controller", base_secrets={})
+    here = Site(configuration, api, stores, lambda _line: None)
+    base: Any = SimpleNamespace(current=AsyncMock(return_value={}))
+    here.base = base
+    with pytest.raises(Refused, match="`adopt`"):
+        asyncio.run(restoring.choose(here, NAME, Order()))
+    own = replace(seen, keys=frozenset({"0" * 16}))
+    stores.look.return_value = own
+    assert asyncio.run(restoring.choose(here, NAME, Order())) == (Repo.LOCAL, POINTS[-1])
 
 
 def test_an_unknown_local_repository_is_never_passed_over_for_the_remote_one() -> None:

@@ -22,8 +22,8 @@ from controller.model import Announce, Kind, Unknown
 from controller.operating import Operations
 from controller.stalls import AwaitedSnapshot, FailedMover, Stall
 from controller.store.known import Known
+from controller.store.noting import Note
 from controller.store.s3 import StoreError
-from controller.store.watch import Note
 from tests.controller import scene
 from tests.controller.scene import (
     ABSENT,

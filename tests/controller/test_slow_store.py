@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import web
+
+from controller import newest
 from controller.contract import Repo
 from controller.intent import read
-from controller.model import Unknown
+from controller.model import Exists, Unknown
+from controller.newest import Newest
 from controller.store.asking import Seen
 from controller.store.hanging import Hanging
 from controller.store.known import Known
@@ -15,15 +19,14 @@ from controller.store.s3 import LATE
 from controller.store.watch import StoreWatch
 from controller.truth import Failed, Looked
 from tests.controller import odd_store
-from tests.controller.scene import BASE, COUNTED, SETTINGS, TWO_STORES, claim, protecting, settled_claim
+from tests.controller.scene import BASE, COUNTED, NOW, SETTINGS, TWO_STORES, claim, protecting, settled_claim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiohttp import web
-
     from controller.model import Truth
     from controller.store.truths import Stores
+    from controller.store.watch import Told
 
 GIVEN = {Repo.LOCAL: BASE, Repo.REMOTE: BASE}
 
@@ -141,6 +144,29 @@ def test_notes_that_did_not_come_in_time_are_a_store_that_hangs_too() -> None:
         return await hanging.ask(Repo.LOCAL, "d", half)
 
     assert asyncio.run(looked()).truth == Unknown(LATE)
+
+
+def test_an_answer_about_restore_points_alone_tells_of_no_loss_and_is_not_used_again() -> None:
+    """Where the notes did not come, nobody knows whose points these are, and which were noted."""
+    asked: list[str] = []
+    path, before = "shop/orders", Newest("a" * 64, NOW, "then")
+    of = settled_claim(newest.written("uid-1", {Repo.LOCAL: before}))
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.query["prefix"])
+        if request.query["prefix"].startswith(".firedrill/"):
+            return web.Response(status=503, text="<Error><Code>SlowDown</Code></Error>")
+        return odd_store.listing(f"{path}/keys/{'1' * 64}", f"{path}/snapshots/{'b' * 64}")
+
+    async def looked(stores: Stores) -> list[Told]:
+        watch = StoreWatch(stores)
+        sources = protecting(of, lastSyncTime="then")
+        return [await watch.look(of, read(of, SETTINGS), sources, GIVEN, a_mover_runs=False) for _ in range(2)]
+
+    for told in odd_store.ask(answer, looked):
+        assert isinstance(told.truths[Repo.LOCAL], Exists)
+        assert (told.lost, told.newest, told.notes, told.replaced) == ({}, {}, (), frozenset())
+    assert asked.count(f"{path}/") == 2
 
 
 def test_the_reconciler_asks_of_a_store_that_hangs_no_more_than_that() -> None:

@@ -28,8 +28,9 @@ from controller.settings import HOURLY, Settings, Store
 from controller.store import known
 from controller.store.known import Known
 from controller.store.marking import mark
+from controller.store.noting import Note
 from controller.store.s3 import AlreadyThere, Bucket
-from controller.store.watch import Note, StoreWatch
+from controller.store.watch import StoreWatch
 from fixtures import locks
 from fixtures.components.minio import Store as Minio
 from fixtures.repository import Repository
@@ -292,6 +293,35 @@ def test_a_new_password_of_its_own_repository_is_noted_and_that_of_another_is_no
     assert watched(store, with_newest(point)).notes == (Note(Repo.LOCAL, Known(1 << 30, key_of(store)), before),)
     assert watched(store, with_newest("f" * 64)).notes == ()
     assert watched(store, settled_claim()).notes == ()
+
+
+def test_the_repository_that_a_claim_makes_in_the_place_of_a_lost_one_is_its_own(store: RealStore) -> None:
+    before = Known(1 << 30, "0123456789abcdef")
+    note(store, before)
+    told = watched(store, settled_claim())
+    assert told.notes == (Note(Repo.LOCAL, Known(1 << 30), before),)
+    assert "lost or moved" in why(told.truths[Repo.LOCAL])
+    store.empty(naming.known_path(store.store.prefix, "shop", "orders"))
+    note(store, Known(1 << 30))
+    point = store.back_up(ORDERS, "2026-01-10 01:00:00", "after the loss")
+    [noted] = watched(store, settled_claim()).notes
+    assert noted.now == Known(1 << 30, key_of(store))
+    assert newest_of(for_new(store, ORDERS)[Repo.LOCAL]) == point
+
+
+def test_a_settled_claim_over_another_repository_is_told_so_unless_it_has_seen_its_newest_point(
+    store: RealStore,
+) -> None:
+    point = store.back_up(ORDERS, "2026-01-10 01:00:00", "whose?")
+    note(store, Known(1 << 30, "0123456789abcdef"))
+    assert watched(store, settled_claim()).replaced == {Repo.LOCAL}
+    assert watched(store, with_newest("f" * 64)).replaced == {Repo.LOCAL}
+    assert watched(store, with_newest(point)).replaced == frozenset()
+    note(store, Known(1 << 29, key_of(store)))
+    store.s3.delete_object(
+        Bucket=BUCKET, Key=f"{naming.known_path(store.store.prefix, 'shop', 'orders')}{1 << 30}-0123456789abcdef"
+    )
+    assert watched(store, settled_claim()).replaced == frozenset()
 
 
 def adopt(store: RealStore, *, agreed: bool) -> list[str]:

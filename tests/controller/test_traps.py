@@ -286,11 +286,18 @@ def test_the_backup_of_a_volume_that_was_empty_is_asked_for_once_at_a_time_and_n
         assert write.body["spec"]["trigger"] == {"schedule": schedule}
     for known in (EXISTS, Unknown("away")):
         assert decision(world(settled_claim(), known, children=protecting(lastSyncTime=at))).writes == ()
-    # Not while the first sync has not ended; and whoever asks by hand is asked no more than that.
+    # Not while the first sync has not ended.
     assert decision(world(settled_claim(), EMPTY_SO_FAR, children=protecting())).writes == ()
+
+
+def test_a_backup_that_somebody_asked_for_while_the_volume_was_empty_ends_no_tries() -> None:
+    at = "2026-01-10T11:00:20Z"
     by_hand = settled_claim({contract.BACK_UP_NOW_ANNOTATION: "now-1"})
     ended = protecting(lastSyncTime=at, lastManualSync="now-1")
-    assert decision(world(by_hand, EMPTY_SO_FAR, children=ended)).writes == ()
+    (write,) = decision(world(by_hand, EMPTY_SO_FAR, children=ended)).writes
+    assert isinstance(write, Replace)
+    assert write.body["spec"]["trigger"]["manual"] == f"first-{at}"
+    assert decision(world(by_hand, EXISTS, children=ended)).writes == ()
 
 
 def with_trigger(children: tuple[Child, ...], trigger: dict[str, Any]) -> tuple[Child, ...]:
