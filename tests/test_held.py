@@ -48,3 +48,47 @@ def world(*, phases: list[str], told_of: str, refuses: int = 0) -> Any:
 def test_a_claim_is_held(ground: Any, holds: bool) -> None:
     check = held.declare(ground, APP, "nobody can say")
     assert check.holds is holds, str(check)
+
+
+LATE = "nobody could say within 8 s whether it has backups"
+
+
+def asked_of(*answers: str, refuses: int = 503) -> Any:
+    """Where the claim is refused with each of these answers in turn, and with the last for ever."""
+    ground = world(phases=["Pending"], told_of="-", refuses=refuses)
+    left = list(answers)
+
+    def protect(app: App) -> None:
+        message = left.pop(0) if len(left) > 1 else left[0]
+        raise KubeError("apply", f"claim {app.name}", refuses, "Refused", message)
+
+    ground.engine.protect = protect
+    return ground
+
+
+def test_where_nobody_could_say_in_time_the_claim_is_asked_for_again() -> None:
+    check = held.declare(asked_of(LATE, LATE, "it may be the wrong bucket"), APP, "wrong bucket")
+    assert check.holds, str(check)
+
+
+def test_a_refusal_in_other_words_for_ever_is_not_the_one_that_must_come() -> None:
+    check = held.declare(asked_of(LATE), APP, "wrong bucket")
+    assert check.holds is False
+    assert LATE in check.detail
+
+
+def test_a_refusal_that_was_decided_is_not_asked_about_again() -> None:
+    check = held.declare(asked_of("there is no such tier", "wrong bucket", refuses=403), APP, "wrong bucket")
+    assert check.holds is False
+
+
+def test_a_claim_that_is_admitted_once_somebody_can_say_is_looked_at_as_any_other() -> None:
+    ground = world(phases=["Pending"], told_of="new")
+    answers = iter([KubeError("apply", "claim orders", 503, "Refused", LATE)])
+
+    def protect(_: App) -> None:
+        for error in answers:
+            raise error
+
+    ground.engine.protect = protect
+    assert held.declare(ground, APP, "nobody can say").holds

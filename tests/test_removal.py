@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fixtures.ground import Ground
 from fixtures.kube.errors import KubeError
-from fixtures.kube.kinds import CLAIM
+from fixtures.kube.kinds import CLAIM, POD
 from fixtures.removal import HELD_S, SOURCE_FINALIZER, let_go
 from tests.scene import at
 
@@ -68,3 +70,17 @@ def test_a_claim_that_changed_meanwhile_is_looked_at_again_later_and_a_refusal_i
     cluster.refuses_with = 403
     with pytest.raises(KubeError):
         let_go(cluster, "n", NOW)
+
+
+def test_what_cannot_be_deleted_ahead_of_the_namespace_controller_is_left_to_it() -> None:
+    asked: list[Any] = []
+
+    def delete_all(kind: Any, _: str) -> None:
+        asked.append(kind)
+        if kind is POD:
+            raise KubeError("delete", "every Pod in n", 403, "Forbidden", "pods is forbidden")
+
+    ground: Any = Ground.__new__(Ground)
+    ground.kube = SimpleNamespace(delete_all=delete_all)
+    ground.empty("n")
+    assert {POD, CLAIM} <= set(asked)
