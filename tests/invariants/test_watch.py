@@ -241,6 +241,20 @@ def test_a_repository_that_restic_cannot_read_is_unknown() -> None:
     assert (seen.known, seen.why) == (Known.UNKNOWN, "wrong password")
 
 
+def test_a_repository_that_is_taken_away_while_restic_reads_it_is_absent_and_not_unknown() -> None:
+    files: Any = Files()
+    files.names = {"snapshots/abc"}
+
+    def taken_away() -> Unknown:
+        files.names = set()
+        return Unknown("config cannot be loaded")
+
+    files.restore_points = taken_away
+    seen = StoreLook(Store.LOCAL).look(files)
+    assert seen is not None
+    assert seen.known is Known.ABSENT
+
+
 # --- the whole -------------------------------------------------------------------------------------------------------
 
 
