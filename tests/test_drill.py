@@ -10,9 +10,11 @@ import pytest
 from e2e.test_fresh_install import FRESH_INSTALL, UNASKED
 from e2e.test_rebuild import CLUSTER_LOST, NAMESPACE_LOST
 from fixtures.engines import NEWEST, App, Store, Wanted
+from fixtures.ledger import Ledger, read
 from fixtures.oracle import Verdict
 from fixtures.report import Outcome
 from fixtures.repository import Truth, Unknown
+from fixtures.sightings import Helped
 from fixtures.tree import Tree
 from fixtures.wait import Expired
 from tests.world import EMPTY, World
@@ -20,9 +22,11 @@ from tests.world import EMPTY, World
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
 
     from fixtures.app import FirstReading
     from fixtures.findings import Findings
+    from fixtures.history import Event
     from fixtures.scenario import Scenario
 
 SCENARIOS = (FRESH_INSTALL, UNASKED, NAMESPACE_LOST, CLUSTER_LOST)
@@ -168,3 +172,36 @@ def test_an_app_that_never_comes_up_is_a_broken_promise(run: Callable[..., Findi
     assert findings.decisive is not None
     assert findings.decisive.judgement.verdict is Verdict.UNKNOWN
     assert "the volume could not be read: Expired: expected the pod to run" in findings.report()
+
+
+def test_a_namespace_that_went_only_since_something_was_let_go_was_helped(
+    run: Callable[..., Findings], tmp_path: Path
+) -> None:
+    class Held(World):
+        def await_gone(self, namespace: str) -> None:
+            self.interventions.append(f"let go the claim {namespace}/orders")
+
+    findings = run(Held(), NAMESPACE_LOST)
+    told = "let go the claim shop/orders"
+    assert read(tmp_path / "drill").all(Helped) == [Helped("shop/orders", told)]
+    assert told in findings.evidence
+
+
+def test_help_that_another_app_gets_while_help_is_noted_is_noted_too_and_nothing_twice(
+    run: Callable[..., Findings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    given = world.pods.interventions
+    given.append("woken")
+    note = Ledger.note
+
+    def note_and_help_another(ledger: Ledger, event: Event) -> None:
+        note(ledger, event)
+        if isinstance(event, Helped):
+            assert event.what not in given  # or whoever notes beside it would do so as well
+            given.extend(["woken too"] if event.what == "woken" else [])
+
+    monkeypatch.setattr(Ledger, "note", note_and_help_another)
+    findings = run(world, FRESH_INSTALL)
+    assert [helped.what for helped in read(tmp_path / "drill").all(Helped)] == ["woken", "woken too"]
+    assert {"woken", "woken too"} <= set(findings.evidence)

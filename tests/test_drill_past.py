@@ -3,6 +3,8 @@
 # ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,13 +20,16 @@ from e2e.test_resize import DATA_DO_NOT_FIT, SHRUNK
 from e2e.test_retention import MANY_BACKUPS
 from fixtures.engines import NEWEST, App, Store, Wanted
 from fixtures.kube.errors import KubeError
+from fixtures.past import return_repository
 from fixtures.report import Outcome
+from fixtures.repository import Absent, Points, RestorePoint, Unknown
 from tests.world import World, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fixtures.findings import Findings
+    from fixtures.repository import Truth
     from fixtures.scenario import Scenario
     from fixtures.tree import Tree
 
@@ -199,3 +204,24 @@ def test_what_outlives_its_claim_is_named(run: Callable[..., Findings]) -> None:
             self.uids["orders-left-over"] = "1"
 
     fails(run(Untidy(), CLAIM_GONE), "nothing of the app to outlive its claim")
+
+
+@pytest.mark.parametrize(
+    ("left_there", "holds"),
+    [(("theirs",), True), ((), False), (("theirs", "one more"), False), (None, None)],
+    ids=["left alone", "erased", "added to", "unknown"],
+)
+def test_another_repository_in_the_place_of_its_own_has_to_be_left_alone(
+    left_there: tuple[str, ...] | None, *, holds: bool | None
+) -> None:
+    def points(*names: str) -> Points:
+        return Points(tuple(RestorePoint(datetime(2026, 1, 1, tzinfo=UTC), name, "", (), 0, 0) for name in names))
+
+    there: list[Truth] = [
+        Unknown("no route") if left_there is None else points(*left_there) if left_there else Absent("")
+    ]
+    repository: Any = SimpleNamespace(
+        restore_points=lambda: there[0], put_back=lambda: there.__setitem__(0, points("own"))
+    )
+    part: Any = SimpleNamespace(repository=lambda _store: repository, laid=("theirs",))
+    assert return_repository(part, Store.LOCAL).holds is holds

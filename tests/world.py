@@ -110,6 +110,7 @@ class World:
     ready: set[str] = field(default_factory=lambda: {"worker", "worker2"})
     store: Path | None = None
     damage: str | None = None
+    interventions: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.kube = self.engine = self.cluster = self

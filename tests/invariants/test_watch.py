@@ -22,7 +22,7 @@ from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CLAIM, EVENT, JOB, POD, REPLICATION_SOURCE, SECRET, VOLUME
 from fixtures.kube.watching import Change
 from fixtures.ledger import Ledger
-from fixtures.repository import Absent, Points, RestorePoint, Retention, Unknown
+from fixtures.repository import Absent, Points, ResticError, RestorePoint, Retention, Unknown
 from fixtures.sightings import (
     Blind,
     Cleaned,
@@ -239,6 +239,24 @@ def test_a_repository_that_restic_cannot_read_is_unknown() -> None:
     seen = StoreLook(Store.LOCAL).look(files)
     assert seen is not None
     assert (seen.known, seen.why) == (Known.UNKNOWN, "wrong password")
+
+
+def test_a_restore_point_that_could_not_be_counted_is_counted_at_the_next_look() -> None:
+    files: Any = Files()
+    files.names = {"snapshots/abc"}
+    files.truth = Points((RestorePoint(at(1), "abc", "", (), 0, 0),))
+    counted = files.count_paths
+
+    def too_slow(_point: str) -> int:
+        raise ResticError("no answer within 60 s")
+
+    files.count_paths = too_slow
+    look = StoreLook(Store.LOCAL)
+    assert look.look(files) == StoreSeen("local", Known.POINTS, {"abc": at(1)})
+    assert look.look(files) is None
+    files.count_paths = counted
+    assert look.look(files) == StoreSeen("local", Known.POINTS, {"abc": at(1)}, {"abc": 3})
+    assert look.look(files) is None
 
 
 def test_a_repository_that_is_taken_away_while_restic_reads_it_is_absent_and_not_unknown() -> None:
