@@ -355,6 +355,13 @@ def test_a_watch_that_breaks_because_the_drill_destroys_the_cluster_is_not_held_
     assert story.ruling(I.I12).standing is Standing.HELD
 
 
+def test_a_watch_that_never_came_back_after_the_cluster_did_is_held_against_it() -> None:
+    story = good()
+    story.add(1000, step("LoseCluster", StepState.BEGINS)).add(1050, step("LoseCluster", StepState.ENDS))
+    story.add(4000, Blind("Pod", at(1002), "connection refused"))
+    assert story.ruling(I.I12).standing is Standing.NOT_SHOWN
+
+
 def test_a_claim_that_waits_with_a_named_cause_breaks_nothing() -> None:
     story = good()
     waits_in_silence(story)
