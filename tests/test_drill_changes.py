@@ -130,6 +130,19 @@ def test_a_volume_that_is_made_anew_behind_the_same_data_is_not_the_one_the_app_
     fails(run(Swapped(), SHRINKS_IN_PLACE), "the app is on the very volume it had")
 
 
+def test_a_volume_that_is_made_anew_when_the_claim_grows_is_not_the_one_the_app_had(
+    run: Callable[..., Findings],
+) -> None:
+    class Regrown(World):
+        def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
+            grows = app.name in self.claims
+            super().protect(app, wanted)
+            if grows:
+                self.uids[app.name] = "another"
+
+    fails(run(Regrown(), GROWS_IN_PLACE), "the app is on the very volume it had")
+
+
 def test_a_claim_that_may_shrink_in_place_is_noticed(run: Callable[..., Findings]) -> None:
     class Lax(World):
         def patch(self, kind: Any, name: str, namespace: str | None, changes: Any) -> None:
