@@ -144,6 +144,12 @@ def a_backup_of_no_generation(story: Story) -> None:
     story.add(250, StoreSeen("local", Known.POINTS, points, {"9" * 64: 3}))
 
 
+def a_backup_of_no_generation_that_is_counted_late(story: Story) -> None:
+    points = {**store(1, 2).points, "9" * 64: at(245)}
+    story.add(250, StoreSeen("local", Known.POINTS, points))
+    story.add(252, StoreSeen("local", Known.POINTS, points, {"9" * 64: 3}))
+
+
 def waits_in_silence(story: Story) -> None:
     story.drop(Sighted, where=BOUND)
     story.drop(Restored, Observed, where={"restore": "r2"})
@@ -166,6 +172,7 @@ DAMAGES: list[tuple[Invariant, str, Callable[[Story], object], str]] = [
     (I.I5, "a copy before the claim is bound", a_copy_before_the_bind, "before orders/data was bound"),
     (I.I5, "a backup of a lost volume", a_backup_of_what_was_lost, "which had come up empty-through-loss"),
     (I.I5, "a backup that is no generation", a_backup_of_no_generation, "holds 3 paths"),
+    (I.I5, "and that is counted late", a_backup_of_no_generation_that_is_counted_late, "holds 3 paths"),
     (
         I.I5, "an acknowledged backup that never was",
         lambda story: story.change(BackedUp, {"generation": 2}, restore_point="e" * 64), "was never in the store",
