@@ -29,7 +29,7 @@ from fixtures.page import budgets, timeline, trend, waits
 from fixtures.page.__main__ import main
 from fixtures.page.budgets import Measure
 from fixtures.page.gather import DRAWINGS_MAX, JUDGED_AGAIN_MAX, LOST_ROWS_OF_ALL_MAX, Told
-from fixtures.page.render import visible
+from fixtures.page.render import UNKEPT_MAX, visible
 from fixtures.page.timeline import WIDTH, Happening, Tone
 from fixtures.page.words import STANDINGS
 from fixtures.report import DrillResult, Phase, Report, Run
@@ -166,6 +166,7 @@ def test_a_failing_drill_lists_what_was_lost_file_by_file(tmp_path: Path) -> Non
     problems = ("promised intact, partial\n  missing: a",)
     text = Parsed(write(tmp_path, a_result(verdict=Verdict.PARTIAL, problems=problems))).text
     assert "Of 1 drill, 1 broke a promise." in text
+    assert "✕ fail static · SC-02 rebuild, namespace lost : promised intact, partial" in text
     assert "partial , where intact was promised" in text
     assert "1 path missing" in text
     assert f"{lost.path.decode('ascii')} missing was there nothing" in text
@@ -334,7 +335,8 @@ def test_two_hundred_drills_make_a_page_of_bounded_size_that_says_what_is_left_o
     assert f"Losses are listed for {JUDGED_AGAIN_MAX} drills; {200 - JUDGED_AGAIN_MAX} more have some." in page.text
     assert f"Time lines are drawn for {DRAWINGS_MAX} drills; {200 - DRAWINGS_MAX} more" in page.text
     assert f"{500 - LOST_ROWS_OF_ALL_MAX // 200} more are left out here." in page.text
-    assert page.text.count("✕ fail static · SC-02 form") == 200
+    assert page.text.count("✕ fail static · SC-02 form") == 200 + UNKEPT_MAX
+    assert f"{200 - UNKEPT_MAX} more drills are no pass" in page.text
 
 
 def test_engines_stand_side_by_side(tmp_path: Path) -> None:
