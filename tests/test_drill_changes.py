@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from e2e.test_decommission import UNPROTECTED
 from e2e.test_fresh_install import FRESH_INSTALL
 from e2e.test_offsite import LOCAL_REPOSITORY_LOST
+from e2e.test_older import REFUSED
 from e2e.test_readd import APP_REMOVED, CLAIM_LOST_BESIDE_ITS_DESTINATION
 from e2e.test_resize import GROWS_IN_PLACE, RETURNS_LARGER, RETURNS_SMALLER, SHRINKS_IN_PLACE
 from fixtures.engines import NEWEST, App, Store, Wanted
@@ -141,6 +143,24 @@ def test_a_volume_that_is_made_anew_when_the_claim_grows_is_not_the_one_the_app_
                 self.uids[app.name] = "another"
 
     fails(run(Regrown(), GROWS_IN_PLACE), "the app is on the very volume it had")
+
+
+@pytest.mark.parametrize("scenario", [UNPROTECTED, REFUSED], ids=lambda scenario: scenario.name)
+def test_a_volume_that_is_made_anew_when_its_app_is_declared_otherwise_is_not_the_one_the_app_had(
+    run: Callable[..., Findings], scenario: Scenario
+) -> None:
+    class Remade(World):
+        def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
+            lives = app.name in self.claims
+            super().protect(app, wanted)
+            if lives and wanted != NEWEST:
+                self.uids[app.name] = "another"
+
+        def unprotect(self, app: App) -> None:
+            super().unprotect(app)
+            self.uids[app.name] = "another"
+
+    fails(run(Remade(), scenario), "the app is on the very volume it had")
 
 
 def test_a_claim_that_may_shrink_in_place_is_noticed(run: Callable[..., Findings]) -> None:

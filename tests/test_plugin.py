@@ -534,6 +534,14 @@ def test_the_report_shows_the_first_verdict_that_was_not_promised() -> None:
     assert decisive.judgement.verdict is Verdict.PARTIAL
 
 
+def test_the_report_shows_the_verdict_of_an_app_that_has_something_to_lose() -> None:
+    found = findings(Verdict.INTACT, Verdict.EMPTY_LEGITIMATELY)
+    found.judged = [found.judged[0], replace(found.judged[1], promised=Verdict.EMPTY_LEGITIMATELY, is_idle=True)]
+    assert found.decisive is found.judged[0]
+    found.judged = found.judged[1:]
+    assert found.decisive is found.judged[0]
+
+
 def test_a_scenario_that_loses_the_cluster_or_a_node_needs_all_of_it() -> None:
     assert not SCENARIO.needs_whole_cluster
     for loss in (LoseCluster(), LoseNode(), StopNode()):
