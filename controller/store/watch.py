@@ -9,27 +9,24 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from controller import children, intent, locks, newest, stamp
+from controller import children, intent, newest, stamp
 from controller.contract import Repo
-from controller.model import Absent, Credentials, Exists, Kind, Lock, Phase, Unknown
-from controller.newest import Newest
-from controller.store import noting
+from controller.model import Absent, Exists, Kind, Phase, Unknown
+from controller.store import comparing, noting
 from controller.store.hanging import Hanging
+from controller.store.locking import Locks
 from controller.store.notes import Notes
-from controller.store.truths import RESTIC_S
-from controller.truth import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from controller.intent import Reading
-    from controller.model import Child, Claim, Truth
+    from controller.model import Child, Claim, Credentials, Lock, Truth
+    from controller.newest import Newest
     from controller.store.asking import Seen
     from controller.store.noting import Note
-    from controller.store.restic import LockFile
     from controller.store.truths import Given, Stores
 
     _Look = Callable[[Repo, Claim, Mapping[Repo, Given]], Awaitable[Seen]]
@@ -66,8 +63,8 @@ class StoreWatch:
         self._stores = stores
         self._noted = Notes(stores)
         self._hanging = Hanging()
+        self._locks = Locks(stores)
         self._kept: dict[str, _Kept] = {}
-        self._lock_files: dict[str, dict[str, LockFile]] = {}  # by claim: a lock's content never changes
 
     async def look(
         self,
@@ -100,7 +97,8 @@ class StoreWatch:
         )
         if a_mover_runs or told.locks:
             return told
-        told = await self._compared(claim, reading, found, seen, given, told)
+        lost, new = await comparing.lost_and_new(self._stores, claim, reading, found, seen, given)
+        told = replace(told, lost=lost, newest=new)
         # What is still to be noted is noted once; if that fails, the next answer asks for it again. What is not
         # announced yet will be.
         is_complete = all(each.is_whole and not isinstance(each.truth, Unknown) for each in seen.values())
@@ -128,48 +126,6 @@ class StoreWatch:
             return replace(seen, truth=exact)
         return seen if exact.newest == listed.newest else replace(seen, truth=replace(exact, points=()))
 
-    async def _compared(  # noqa: PLR0917 - all that was seen
-        self,
-        claim: Claim,
-        reading: intent.Intent,
-        found: Iterable[Child],
-        seen: Mapping[Repo, Seen],
-        given: Mapping[Repo, Given],
-        told: Told,
-    ) -> Told:
-        """With the newest restore points that were lost, and those to be noted; only of what nobody writes to now."""
-        noted = newest.read(claim.uid, claim.annotations)
-        lost: dict[Repo, Newest] = {}
-        now: dict[Repo, Newest] = {}
-        sources = {child.name: child.status for child in found if child.kind is Kind.SOURCE}
-        for repo, each in seen.items():
-            status = sources.get(children.source_name(claim, repo))
-            is_known = each.is_whole and not isinstance(each.truth, Unknown)
-            if status is None or status.get("lastSyncStartTime") or not is_known:
-                continue
-            synced_at, before = str(status.get("lastSyncTime")), noted.get(repo)
-            match newest.fate(before, each.points, synced_at):
-                case newest.Fate.HERE:
-                    is_lost = None if before is None and each.is_another_repository else False
-                case newest.Fate.ASK if before is not None and not each.is_another_repository:
-                    is_lost = await self._is_lost(claim, reading, repo, before, given)
-                case _:
-                    is_lost = True
-            if is_lost and before is not None:
-                lost[repo] = before
-            elif is_lost is False and isinstance(each.truth, Exists) and _is_newer(each.truth, before, synced_at):
-                now[repo] = Newest(each.truth.newest, each.truth.at.replace(microsecond=0), synced_at)
-        return replace(told, lost=lost, newest=now)
-
-    async def _is_lost(
-        self, claim: Claim, reading: intent.Intent, repo: Repo, before: Newest, given: Mapping[Repo, Given]
-    ) -> bool | None:
-        """Whether the rule would have kept it; None if the repository does not tell."""
-        exact = await self._stores.read(repo, claim, given)
-        if not isinstance(exact, Exists):
-            return None
-        return newest.is_kept(before, exact.points, self._stores.retention(repo, reading))
-
     async def _look(self, repo: Repo, claim: Claim, given: Mapping[Repo, Given], look: _Look) -> Seen:
         return await self._hanging.ask(repo, claim.full_name, lambda: look(repo, claim, given))
 
@@ -182,7 +138,7 @@ class StoreWatch:
     def forget(self, full_name: str) -> None:
         """The claim is gone, or asks for nothing."""
         self._kept.pop(full_name, None)
-        self._lock_files.pop(full_name, None)
+        self._locks.forget(full_name)
 
     async def _unsettled(
         self,
@@ -217,37 +173,9 @@ class StoreWatch:
     async def _told(
         self, claim: Claim, seen: Mapping[Repo, Seen], given: Mapping[Repo, Given], *, a_mover_runs: bool
     ) -> Told:
-        found: list[Lock] = []
-        for repo, each in seen.items():
-            found += await self._locks(claim, repo, each, given, a_mover_runs=a_mover_runs)
-        if not found:
-            self._lock_files.pop(claim.full_name, None)
+        found = await self._locks.in_the_way(claim, seen, given, a_mover_runs=a_mover_runs)
         truths = {repo: each.truth for repo, each in seen.items()}
-        return Told(truths, tuple(found), tuple(noting.notes(claim, seen)))
-
-    async def _locks(
-        self, claim: Claim, repo: Repo, seen: Seen, given: Mapping[Repo, Given], *, a_mover_runs: bool
-    ) -> list[Lock]:
-        """The locks that may be in the way. One that is young while a mover runs is that mover's, and is not read."""
-        now, access = datetime.now(UTC), given.get(repo)
-        suspected = [entry for entry in seen.locks if not a_mover_runs or now - entry.stored_at > locks.UNRENEWED_AFTER]
-        if not suspected or not isinstance(access, Credentials):
-            return []
-        known = self._lock_files.setdefault(claim.full_name, {})
-        restic = self._stores.restic(repo, claim, access)
-        found = []
-        for lock_id in (entry.key.rpartition("/")[2] for entry in suspected):
-            file = known.get(lock_id) or await restic.lock(lock_id, RESTIC_S)
-            if not isinstance(file, Failed):
-                known[lock_id] = file
-                found.append(Lock(repo, lock_id, file.host, file.refreshed_at, exclusive=file.exclusive))
-        return found
-
-
-def _is_newer(found: Exists, before: Newest | None, synced_at: str) -> bool:
-    """Whether the listed newest is to be noted. While no mover has ended, another one than before is none that came:
-    in a store that was copied, points stand in another order."""
-    return before is None or (found.newest != before.point and synced_at != before.synced_at)
+        return Told(truths, found, tuple(noting.notes(claim, seen)))
 
 
 def _syncs(claim: Claim, found: Iterable[Child], reading: intent.Intent) -> object:
