@@ -198,12 +198,17 @@ class Desk:
             expected=f"the claim's condition says {', '.join(words)}",
             wait=self.ground.waits.restore,
         )
-        warned = [
-            event["message"]
-            for event in self.ground.kube.events(self.namespace)
-            if event["reason"] == reason.value and event["type"] == "Warning"
-        ]
-        assert found["message"] in warned
+        # The event is written after the condition.
+        eventually(
+            lambda: [
+                event["message"]
+                for event in self.ground.kube.events(self.namespace)
+                if event["reason"] == reason.value and event["type"] == "Warning"
+            ],
+            lambda warned: found["message"] in warned,
+            expected=f"an event warns of it: {found['message']}",
+            wait=self.ground.waits.api,
+        )
         return str(found["message"])
 
     def await_protected(self) -> None:

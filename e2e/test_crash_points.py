@@ -86,14 +86,23 @@ def no_reconciler_but(drill: Drill, journal: Path) -> Generator[None]:
     found = controller.settings_from_outside(drill.ground.kube)
     settings.write_text(yaml.safe_dump({**found, "metricsPort": 18089}))
     stop = threading.Event()
-    _scale(drill, 0)
-    thread = threading.Thread(target=_live_and_die, args=(drill, settings, journal, stop))
-    thread.start()
+    with _rests(drill):
+        thread = threading.Thread(target=_live_and_die, args=(drill, settings, journal, stop))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+@contextmanager
+def _rests(drill: Drill) -> Generator[None]:
+    """The cluster's own reconciler; whatever comes of it, it is there again afterwards."""
     try:
+        _scale(drill, 0)
         yield
     finally:
-        stop.set()
-        thread.join()
         _scale(drill, 1)
 
 

@@ -89,8 +89,8 @@ def refusal(ground: Ground, body: Object) -> KubeError:
 def nobody_decides(ground: Ground, how: Absence) -> Iterator[None]:
     found = ground.engine.installation
     assert found is not None
-    found.stop_deciding(how)
     try:
+        found.stop_deciding(how)
         yield
     finally:
         found.set_right()

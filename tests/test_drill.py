@@ -97,6 +97,18 @@ def test_an_app_that_is_backed_up_only_on_demand_is_not_backed_up_in_time(
     assert "a restore point of shop/orders that nobody asked for" in findings.report()
 
 
+def test_a_backup_of_the_schedule_that_comes_before_a_restore_begins_is_what_is_restored(
+    run: Callable[..., Findings],
+) -> None:
+    class Ticking(World):
+        def restore_into_second_claim(self, app: App, claim: str, wanted: Wanted = NEWEST) -> None:
+            self._point(self.claims[app.name])
+            super().restore_into_second_claim(app, claim, wanted)
+
+    findings = run(Ticking(), FRESH_INSTALL)
+    assert findings.passed, findings.report()
+
+
 def test_a_restore_point_that_vanishes_in_the_rebuild_is_missed(run: Callable[..., Findings]) -> None:
     findings = run(World(keeps=lambda points: points[1:]), NAMESPACE_LOST)
     assert findings.outcome is Outcome.FAIL

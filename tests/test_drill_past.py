@@ -115,6 +115,35 @@ def test_a_refusal_that_asks_to_try_again_for_ever_is_no_answer_to_the_request(r
     fails(run(Slow(answers_after=float("inf")), REFUSED), "to be decided about")
 
 
+class Busy(World):
+    """Nobody can say at first whether a claim is to be admitted, or is refused otherwise."""
+
+    def __init__(self, *, answers_after: float, status: int = 503) -> None:
+        super().__init__()
+        self._left = answers_after
+        self._status = status
+
+    def protect(self, app: App, wanted: Wanted = NEWEST) -> None:
+        if self.points and app.name not in self.claims:
+            self._left -= 1
+            if self._left >= 0:
+                raise KubeError("apply", app.name, self._status, "-", "x denied the request: not now")
+        super().protect(app, wanted)
+
+
+def test_an_app_about_which_nobody_could_decide_at_first_is_declared_again(run: Callable[..., Findings]) -> None:
+    findings = run(Busy(answers_after=3), PREVIOUS)
+    assert findings.passed, findings.report()
+
+
+def test_an_app_about_which_nobody_ever_decides_is_never_there(run: Callable[..., Findings]) -> None:
+    fails(run(Busy(answers_after=float("inf")), PREVIOUS), "to be decided about")
+
+
+def test_an_app_that_is_refused_is_not_declared_again(run: Callable[..., Findings]) -> None:
+    assert run(Busy(answers_after=1, status=403), PREVIOUS).outcome is Outcome.INCONCLUSIVE
+
+
 def test_a_refusal_that_says_something_else_is_none(run: Callable[..., Findings]) -> None:
     fails(run(Refusing("go away"), REFUSED), "the claim is refused at admission")
 

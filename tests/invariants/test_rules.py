@@ -477,4 +477,7 @@ def test_an_unsure_backup_is_no_reason_to_expect_data() -> None:
 
 def test_a_backup_that_begins_as_the_watch_ends_leaves_nothing_over() -> None:
     story = good().add(299, seen(VOLUME_SNAPSHOT, "orders/volsync-data-local-src", "x", source="data"))
+    story.add(299, seen(SNAPSHOT_CONTENT, "content-x", "cx", snapshot="orders/volsync-data-local-src"))
+    story.add(299, seen(CLAIM, "orders/volsync-data-local-src", "y", phase="Pending", created_by="volsync"))
     assert story.ruling(I.I11).standing is Standing.HELD
+    assert story.ruling(I.I7).standing is Standing.HELD
