@@ -47,13 +47,13 @@ AS_OF = Scenario(
     id="SC-10",
     name="as of a time, a second before and after",
     given=THREE_BACKUPS,
-    when=(RemoveApp(), Declare(ask=Ask(as_of=2, offset_s=-1))),
+    when=(RemoveApp(), Declare(ask=Ask(as_of=2, offset_s=-1, zone_min=330))),
     then=(
         AppFinds(Verdict.INTACT),
-        SecondClaimHolds(Verdict.INTACT, Ask(as_of=2)),
+        *(RemoveApp(), Declare(ask=Ask(as_of=2)), AppFinds(Verdict.INTACT)),
         SecondClaimHolds(Verdict.INTACT, Ask(as_of=2, offset_s=1)),
         SecondClaimHolds(Verdict.INTACT, Ask(as_of=3, offset_s=86_400)),
-        SecondClaimHolds(Verdict.INTACT, Ask(as_of=3, previous=1)),
+        *(RemoveApp(), Declare(ask=Ask(as_of=3, previous=1)), AppFinds(Verdict.INTACT)),
     ),
 )
 

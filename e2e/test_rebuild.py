@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,8 @@ from fixtures.steps.acts import BackUp, Declare, DeclareIsHeld, Write
 from fixtures.steps.audits import HistoryIsKept
 from fixtures.steps.looks import AppFinds
 from fixtures.steps.losses import LoseCluster, LoseNamespace
-from fixtures.steps.upsets import StartStore, StopStore
+from fixtures.steps.points import TimePasses
+from fixtures.steps.upsets import NobodyKeepsUp, SomebodyKeepsUp, StartStore, StopStore
 from fixtures.workload import Workload
 
 if TYPE_CHECKING:
@@ -21,15 +23,20 @@ if TYPE_CHECKING:
 
 SMALL = Workload(files=60, large_files=1, large_file_size_bytes=256 * 1024)
 
+# Hours apart no rule of retention takes one away, so that all three have to survive what is lost.
+THREE_HOURS = (
+    *(Write(generation=1), BackUp(), TimePasses(timedelta(hours=2))),
+    *(Write(generation=2), BackUp(), TimePasses(timedelta(hours=2))),
+    *(Write(generation=3), BackUp()),
+)
+
 NAMESPACE_LOST = Scenario(
     id="SC-02",
     name="rebuild, namespace lost",
     given=(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
-        *(Write(generation=1), BackUp()),
-        *(Write(generation=2), BackUp()),
-        *(Write(generation=3), BackUp()),
+        *THREE_HOURS,
     ),
     when=(LoseNamespace(), Declare()),
     then=(
@@ -45,14 +52,13 @@ CLUSTER_LOST = Scenario(
     given=(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
-        *(Write(generation=1), BackUp()),
-        *(Write(generation=2), BackUp()),
+        *THREE_HOURS,
     ),
     when=(LoseCluster(), Declare()),
     then=(
         AppFinds(Verdict.INTACT),
         HistoryIsKept(),
-        *(Write(generation=3), BackUp()),
+        *(Write(generation=4), BackUp()),
     ),
 )
 
@@ -81,6 +87,7 @@ TEN_AT_ONCE = Scenario(
 CLAIMS_FIRST = Scenario(
     id="SC-02",
     name="rebuild, claims before all else",
+    promise="SC-02 claims first",
     cast=Cast(apps=3, namespaces=2, idle=1),
     data=SMALL,
     given=(
@@ -95,6 +102,15 @@ CLAIMS_FIRST = Scenario(
         HistoryIsKept(),
         *(Write(generation=3), BackUp()),
     ),
+)
+
+ENGINE_LATE = Scenario(
+    id="SC-02",
+    name="rebuild, claims before who restores them",
+    promise="SC-02 engine late",
+    given=CLAIMS_FIRST.given,
+    when=(LoseNamespace(), NobodyKeepsUp(), Declare(), SomebodyKeepsUp()),
+    then=CLAIMS_FIRST.then,
 )
 
 LOST_TWICE = Scenario(
@@ -171,6 +187,13 @@ def test_ten_apps_whose_cluster_is_destroyed_come_back_at_once(drill: Drill) -> 
 @pytest.mark.thorough
 def test_apps_whose_claims_are_declared_before_all_else_wait_for_their_data(drill: Drill) -> None:
     findings = drill.run(CLAIMS_FIRST)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(ENGINE_LATE)
+@pytest.mark.thorough
+def test_an_app_that_is_declared_before_anybody_restores_it_waits_for_its_data(drill: Drill) -> None:
+    findings = drill.run(ENGINE_LATE)
     assert findings.passed, findings.report()
 
 

@@ -231,7 +231,7 @@ def test_an_older_restore_point_is_asked_for_by_number_and_by_time(
     assert destination is not None
     assert second is not None
     spec = destination["spec"]["restic"]
-    assert (spec["previous"], spec["restoreAsOf"]) == (2, "2026-01-14T12:00:00Z")
+    assert (spec["previous"], spec["restoreAsOf"]) == (2, "2026-01-14T13:00:00+01:00")
     assert "restoreAsOf" not in second["spec"]["restic"]
     assert not list(crds.faults(destination["spec"], schemas["ReplicationDestination"]["properties"]["spec"]))
 
