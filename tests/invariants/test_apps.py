@@ -108,6 +108,16 @@ def a_source_made_anew_while_another_app_was_lost(story: Story) -> None:
     story.add(251, seen(REPLICATION_SOURCE, "orders/mail-local", "mail-rs-anew"))
 
 
+def a_neighbours_source_made_anew_while_the_app_was_removed(story: Story) -> None:
+    """Mail is a neighbour, since something was done to it by name; what bears no name was done to the app."""
+    for state, second in ((StepState.BEGINS, 230), (StepState.ENDS, 231)):
+        story.add(second, replace(step("BackUp", state), volume=MAIL))
+    for state, second in ((StepState.BEGINS, 240), (StepState.ENDS, 255)):
+        story.add(second, step("SecondClaimHolds", state))
+    story.add(250, seen(REPLICATION_SOURCE, "orders/mail-local", "mail-rs-c2", Turn.GONE))
+    story.add(251, seen(REPLICATION_SOURCE, "orders/mail-local", "mail-rs-anew"))
+
+
 DAMAGES: list[tuple[Invariant, str, Callable[[Story], object], str]] = [
     (I.I1, "nothing comes back", mail_holds("empty"), f"{MAIL}, read at 12:03:53 UTC, began empty-through-loss"),
     (I.I1, "the other app's data come back", mail_holds("2"), "began foreign"),
@@ -125,6 +135,10 @@ DAMAGES: list[tuple[Invariant, str, Callable[[Story], object], str]] = [
         "0 times ReplicationSource mail-local",
     ),
     (I.I7, "a child is made anew", a_source_made_anew_while_another_app_was_lost, "mail-local was gone by"),
+    (
+        I.I7, "a neighbour's child is made anew", a_neighbours_source_made_anew_while_the_app_was_removed,
+        "mail-local was gone by",
+    ),
     (I.I10, "a late return", lambda story: story.move(Observed, {"restore": "mail-r2"}, 1300), f"{MAIL} was back"),
     (I.I11, "a lock", lambda story: story.add(280, mails_store(1, 2, locks=("f" * 64,))), f"local store of {MAIL}"),
     (I.I11, "a claim that is owed to neither", a_cache_that_nobody_is_owed, "volsync-src-post-local-cache"),
