@@ -132,6 +132,14 @@ def test_a_volume_that_is_made_anew_behind_the_same_data_is_not_the_one_the_app_
     fails(run(Swapped(), SHRINKS_IN_PLACE), "the app is on the very volume it had")
 
 
+def test_a_mover_that_restores_beside_live_data_is_noticed(run: Callable[..., Findings]) -> None:
+    class Eager(World):
+        def stop(self, app: App) -> None:
+            self._sight_mover(app, "restore")
+
+    fails(run(Eager(), SHRINKS_IN_PLACE), "no mover restored beside the volume: restore at")
+
+
 def test_a_volume_that_is_made_anew_when_the_claim_grows_is_not_the_one_the_app_had(
     run: Callable[..., Findings],
 ) -> None:

@@ -19,11 +19,12 @@ from fixtures.engines import NEWEST, NO_TIER, Absence, App, Child, Store, Varian
 from fixtures.entry import Space
 from fixtures.history import Evidence
 from fixtures.kube.errors import KubeError
-from fixtures.kube.kinds import CLAIM, NODE, POD, REPLICATION_SOURCE, VOLUME
+from fixtures.kube.kinds import CLAIM, JOB, NODE, POD, REPLICATION_SOURCE, VOLUME
 from fixtures.kube.objects import Seen, bytes_of
 from fixtures.ledger import Ledger
 from fixtures.report import Outcome
 from fixtures.repository import Absent, Points, RestorePoint, Retention, Truth
+from fixtures.sightings import Sighted, Turn
 from fixtures.tree import Tree
 from fixtures.wait import Waits, eventually
 from fixtures.workload import Generation, Workload
@@ -47,6 +48,7 @@ def run_in(folder: Path, world: World, scenario: Scenario) -> Findings:
     app = App(name="orders", namespace="shop", drill="d", repository_password="-")  # noqa: S106
     world.store = folder / "store"
     with Ledger.start(folder / "drill", run="r", seed=1, nonce=NONCE, versions={}) as ledger:
+        world.ledger = ledger
         drill = Drill(world, ledger, app, nonce=NONCE, seed=1, say=lambda _: None)  # type: ignore[arg-type]
         return drill.run(replace(scenario, data=Workload(files=3, large_files=0)))
 
@@ -111,6 +113,7 @@ class World:
     store: Path | None = None
     damage: str | None = None
     interventions: list[str] = field(default_factory=list)
+    ledger: Ledger | None = None
 
     def __post_init__(self) -> None:
         self.kube = self.engine = self.cluster = self
@@ -398,9 +401,16 @@ class World:
 
     def back_up_now(self, app: App, store: Store) -> datetime:
         copied_at = datetime.now(UTC)
+        self._sight_mover(app, "backup")
         if self.backs_up:
             self._point(self.claims[app.name], store)
         return copied_at
+
+    def _sight_mover(self, app: App, what: str) -> None:
+        """As the monitors do, which are not there."""
+        if self.ledger is not None:
+            for turn in (Turn.APPEARED, Turn.GONE):
+                self.ledger.note(Sighted(JOB.name, f"{app.namespace}/{what}", str(uuid4()), turn, {"mover": what}))
 
     def _points_in(self, store: Store) -> MutableSequence[RestorePoint]:
         return self.points if store is Store.LOCAL else self.far
