@@ -12,7 +12,7 @@ from fixtures.oracle import Verdict
 from fixtures.scenario import Cast, Scenario
 from fixtures.steps.acts import BackUp, Declare, DeclareIsHeld, Write
 from fixtures.steps.audits import HistoryIsKept
-from fixtures.steps.looks import AppFinds
+from fixtures.steps.looks import AppFinds, StoreIsDark
 from fixtures.steps.losses import LoseCluster, LoseNamespace
 from fixtures.steps.points import TimePasses
 from fixtures.steps.upsets import NobodyKeepsUp, SomebodyKeepsUp, StartStore, StopStore
@@ -145,7 +145,7 @@ STORE_AWAY = Scenario(
     ),
     when=(
         LoseNamespace(),
-        StopStore(Store.LOCAL),
+        *(StopStore(Store.LOCAL), StoreIsDark(Store.LOCAL)),
         DeclareIsHeld(because="nobody can say"),
         StartStore(Store.LOCAL),
         Declare(),

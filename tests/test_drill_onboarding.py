@@ -52,6 +52,19 @@ def test_a_schedule_without_its_own_retention_is_a_broken_promise(run: Callable[
     fails(run(Half(), LABELLED_LATE), "what backs orders up to do so daily")
 
 
+def test_another_schedule_and_retention_than_the_tier_promises_is_a_broken_promise(
+    run: Callable[..., Findings],
+) -> None:
+    class Yearly(World):
+        def _schedule(self, app: App) -> None:
+            super()._schedule(app)
+            for source in self.sources.values():
+                if app.tier == "daily":
+                    source["spec"] = {"trigger": {"schedule": "0 0 1 1 *"}, "restic": {"retain": {"yearly": 1}}}
+
+    fails(run(Yearly(), LABELLED_LATE), "what backs orders up to do so daily")
+
+
 def test_a_source_that_is_made_anew_for_another_schedule_is_noticed(run: Callable[..., Findings]) -> None:
     class Anew(World):
         def _schedule(self, app: App) -> None:

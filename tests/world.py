@@ -15,7 +15,7 @@ from fixtures import misleading
 from fixtures.agent.database import DatabaseFacts
 from fixtures.app import FirstReading
 from fixtures.drill import Drill
-from fixtures.engines import NEWEST, NO_TIER, Absence, App, Child, Store, Variant, Wanted, child
+from fixtures.engines import NEWEST, NO_TIER, Absence, App, Child, Store, Tier, Variant, Wanted, child
 from fixtures.entry import Space
 from fixtures.history import Evidence
 from fixtures.kube.errors import KubeError
@@ -121,6 +121,7 @@ class World:
         self.waits = Waits.load(clock=SimpleNamespace(now_s=self._now_s, sleep=self._sleep))
         self.installation = self
         self.name, self.variant = "stand-in", Variant.FAITHFUL
+        self.tiers = {name: Tier(re.compile(re.escape(cron)), keeps) for name, (cron, keeps) in TIERS.items()}
         self._passed_s = 0.0
 
     def _now_s(self) -> float:
