@@ -15,9 +15,11 @@ from fixtures.engines import Placement
 from fixtures.oracle import Verdict
 from fixtures.scenario import Cast, Scenario, Storage
 from fixtures.steps.acts import BackUp, Declare, StartNode, StopNode, Write
-from fixtures.steps.audits import HistoryIsKept
+from fixtures.steps.audits import HistoryIsKept, RepositoryIsSound
 from fixtures.steps.looks import AppFinds, AppMoved, AppStillHolds
 from fixtures.steps.losses import LoseNode, RemoveApp
+from fixtures.steps.points import BeginBackUp, RemoveLocks
+from fixtures.workload import Workload
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -83,6 +85,32 @@ NODE_LOST_WITH_VOLSYNC = replace(
 )
 
 
+# Enough to upload that the mover can be met while it does. Its lock stays, and nobody is left who could take it away.
+NODE_LOST_WITH_A_MOVER = Scenario(
+    id="SC-05",
+    name="node loss, while it runs a mover",
+    promise="SC-08",
+    storage=Storage.NODE_LOCAL,
+    cast=AWAY_FROM_VOLSYNC,
+    data=Workload(files=50, large_files=1, large_file_size_bytes=192 * 1024 * 1024),
+    given=UNSAVED_WRITES,
+    when=(BeginBackUp(), LoseNode(), RemoveApp(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        *(Write(generation=3), BackUp()),
+        RepositoryIsSound(),
+        HistoryIsKept(),
+    ),
+)
+
+NODE_LOST_WITH_A_MOVER_AND_UNLOCKED = replace(
+    NODE_LOST_WITH_A_MOVER,
+    name="node loss, while it runs a mover, unlocked by hand",
+    promise="SC-08 by hand",
+    when=(BeginBackUp(), LoseNode(), RemoveLocks(), RemoveApp(), Declare()),
+)
+
+
 @pytest.mark.scenario(NODE_STOPPED)
 @pytest.mark.thorough
 def test_an_app_on_a_replicated_volume_moves_with_its_live_data(drill: Drill) -> None:
@@ -108,4 +136,18 @@ def test_an_app_whose_node_is_lost_for_good_comes_back_elsewhere_as_last_backed_
 @pytest.mark.thorough
 def test_an_app_whose_node_is_lost_with_volsync_on_it_comes_back_elsewhere(drill: Drill) -> None:
     findings = drill.run(NODE_LOST_WITH_VOLSYNC)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(NODE_LOST_WITH_A_MOVER)
+@pytest.mark.thorough
+def test_an_app_whose_node_is_lost_in_mid_backup_comes_back_and_is_backed_up_again(drill: Drill) -> None:
+    findings = drill.run(NODE_LOST_WITH_A_MOVER)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(NODE_LOST_WITH_A_MOVER_AND_UNLOCKED)
+@pytest.mark.thorough
+def test_an_app_whose_node_is_lost_in_mid_backup_comes_back_once_an_operator_has_removed_the_lock(drill: Drill) -> None:
+    findings = drill.run(NODE_LOST_WITH_A_MOVER_AND_UNLOCKED)
     assert findings.passed, findings.report()
