@@ -19,7 +19,7 @@ from fixtures.oracle import Verdict
 from fixtures.scenario import Cast, Scenario
 from fixtures.steps.acts import AskOddly, BackUp, Declare, DeclareIsHeld, Reschedule, Unprotect, Write
 from fixtures.steps.audits import ChildrenAreExact, HistoryIsKept, NothingProtects, NothingToRestore
-from fixtures.steps.looks import AppFinds
+from fixtures.steps.looks import AppFinds, IsReported
 from fixtures.steps.losses import LoseNamespace, RemoveApp
 from fixtures.wait import eventually
 from fixtures.workload import Workload
@@ -47,7 +47,7 @@ LABELLED_LATE = Scenario(
         *(Declare(tier="hourly"), BackUp(), ChildrenAreExact()),
         *(Reschedule("daily"), ChildrenAreExact()),
         AskOddly("weekly", because="there is no such tier"),
-        *(Unprotect(), NothingProtects()),
+        *(Unprotect(), NothingProtects(), IsReported(because="backups are not asked for")),
         Declare(tier="hourly"),
     ),
     then=(

@@ -79,6 +79,15 @@ def test_an_odd_wish_that_nobody_reports_is_a_broken_promise(run: Callable[..., 
     fails(run(World(reports=False), LABELLED_LATE), "it to be said of orders that it there is no such tier")
 
 
+def test_an_app_that_is_not_protected_any_more_without_a_word_is_a_broken_promise(run: Callable[..., Findings]) -> None:
+    class Silent(World):
+        def unprotect(self, app: App) -> None:
+            super().unprotect(app)
+            self.told = ""
+
+    fails(run(Silent(), LABELLED_LATE), "it to be said of orders that it backups are not asked for")
+
+
 def test_an_odd_wish_that_ends_the_backups_is_noticed(run: Callable[..., Findings]) -> None:
     class Strict(World):
         def events(self, namespace: str) -> Any:

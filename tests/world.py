@@ -443,6 +443,7 @@ class World:
 
     def unprotect(self, app: App) -> None:
         self.odd.discard(app.name)
+        self.told = "backups are not asked for"
         self._delete_sources(app.name)
 
     def evidence(self, app: App, claim: str) -> Evidence:
