@@ -17,7 +17,7 @@ from e2e.test_poison import POISONED
 from e2e.test_readd import WEEKS_LATER, WEEKS_LATER_SMALLER
 from e2e.test_rebuild import LOST_TWICE
 from e2e.test_resize import DATA_DO_NOT_FIT, SHRUNK
-from e2e.test_retention import MANY_BACKUPS
+from e2e.test_retention import MANY_BACKUPS, MANY_BACKUPS_AFAR
 from fixtures.engines import NEWEST, App, Store, Wanted
 from fixtures.kube.errors import KubeError
 from fixtures.past import return_repository
@@ -39,6 +39,7 @@ SCENARIOS = (
     FOREIGN_FILES,
     LOST_TWICE,
     MANY_BACKUPS,
+    MANY_BACKUPS_AFAR,
     OUT_OF_RANGE,
     POISONED,
     PREVIOUS,
@@ -193,13 +194,14 @@ def test_a_refusal_that_nobody_expected_ends_the_drill(run: Callable[..., Findin
     assert "the store does not answer" in findings.report()
 
 
-def test_a_restore_point_too_few_is_against_the_rule(run: Callable[..., Findings]) -> None:
+@pytest.mark.parametrize("scenario", [MANY_BACKUPS, MANY_BACKUPS_AFAR], ids=lambda scenario: scenario.name)
+def test_a_restore_point_too_few_is_against_the_rule(run: Callable[..., Findings], scenario: Scenario) -> None:
     class Greedy(World):
         def _point(self, tree: Tree, store: Store = Store.LOCAL) -> None:
             super()._point(tree, store)
             del self._points_in(store)[:-5]
 
-    fails(run(Greedy(), MANY_BACKUPS), "exactly what the rule keeps")
+    fails(run(Greedy(), scenario), "exactly what the rule keeps")
 
 
 def test_a_restore_point_too_many_is_against_the_rule(run: Callable[..., Findings]) -> None:
