@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
 import yaml
 
 from controller import contract
 from fixtures import removal
 from fixtures.components import controller
-from fixtures.engines import IMAGE, App, Store
-from fixtures.engines.reference import PROTECTED
+from fixtures.engines import DRILL_LABEL, IMAGE, App, Store
+from fixtures.engines.reference import PROTECTED, ReferenceEngine
 from fixtures.kube.errors import KubeError
-from fixtures.kube.kinds import CLAIM, POD
+from fixtures.kube.kinds import CLAIM, NAMESPACE, POD
 from fixtures.kube.objects import condition, is_true
 from fixtures.wait import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from controller.contract import Reason
     from fixtures.ground import Ground
@@ -226,3 +228,20 @@ class Desk:
         told = condition(claim, PROTECTED)
         assert told is not None
         return str(told["message"])
+
+
+@contextmanager
+def desk_in(namespace: str, ground: Ground, folder: Path) -> Generator[Desk]:
+    """With a namespace of this name, which goes afterwards. Skips the test where the engine is another one."""
+    if ground.engine.name != ReferenceEngine.name:
+        pytest.skip(f"engine {ground.engine.name} has no controller of ours")
+    ground.engine.install()
+    metadata = {
+        "name": namespace,
+        "labels": {DRILL_LABEL: namespace},
+        "annotations": {"volsync.backube/privileged-movers": "true"},
+    }
+    ground.kube.apply({"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.name, "metadata": metadata})
+    yield Desk(ground, namespace, folder)
+    ground.kube.delete(NAMESPACE, namespace)
+    ground.await_gone(namespace)
