@@ -242,6 +242,8 @@ def desk_in(namespace: str, ground: Ground, folder: Path) -> Generator[Desk]:
         "annotations": {"volsync.backube/privileged-movers": "true"},
     }
     ground.kube.apply({"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.name, "metadata": metadata})
-    yield Desk(ground, namespace, folder)
-    ground.kube.delete(NAMESPACE, namespace)
-    ground.await_gone(namespace)
+    try:
+        yield Desk(ground, namespace, folder)
+    finally:
+        ground.kube.delete(NAMESPACE, namespace)
+        ground.await_gone(namespace)
