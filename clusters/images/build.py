@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from clusters import docker, host, paths
+from clusters import docker, host, paths, whole
 from clusters.command import run
 from clusters.images import assemble, gomodule, nodeimage, older, rootfs
 from clusters.images.recipes import BASE_REFERENCE, Artefact, Image, Recipes
@@ -177,7 +177,7 @@ def recorded_times_s() -> dict[str, float]:
 
 def _record(what: str, took_s: float) -> None:
     times = {**recorded_times_s(), what: round(took_s, 1)}
-    (paths.cache() / _TIMES).write_text(json.dumps(times, indent=2))
+    whole.write(paths.cache() / _TIMES, json.dumps(times, indent=2))
 
 
 @contextmanager
