@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -22,3 +23,11 @@ def clusters() -> list[str]:
     """The names of all clusters that this machine keeps something of, locks aside."""
     files = cluster_state("").glob("*/*")
     return sorted({file.parent.name for file in files if file.suffix != ".lock"})
+
+
+def forget_cluster(name: str) -> None:
+    """Remove everything of one cluster but its locks: somebody may be waiting for them."""
+    for file in cluster_state(name).glob("*"):
+        if file.suffix == ".lock":
+            continue
+        shutil.rmtree(file) if file.is_dir() else file.unlink()

@@ -20,15 +20,17 @@ import pytest
 import yaml
 
 import fixtures.__main__
-from clusters import docker, host, kindconfig, paths
+from clusters import docker, host, kindconfig, paths, versions
 from clusters.api import Api
 from clusters.command import CommandFailed, run, run_logged
 from clusters.existing import ExistingCluster
+from clusters.images import build
 from clusters.images.podnet import podnet
 from clusters.kind import KindCluster, KindOptions
 from clusters.lock import ClusterLock
 from clusters.problem import Problem
 from clusters.progress import Progress
+from fixtures import stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,14 +79,20 @@ def test_a_name_that_cannot_be_a_clusters_is_refused_before_anything_is_done(
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """What was said to a Docker that has one node, whose shared folder is named in `tmp_path`/source."""
+    """What was said to a Docker that has one node, whose shared folder is named in `tmp_path`/source.
+
+    The stores that it has are named in `tmp_path`/stores, and have volumes that cannot be removed.
+    """
+    (tmp_path / "stores").touch()
     mount = f'{{"Destination": "{kindconfig.NODE_STORE}", "Source": "\'$(cat {tmp_path}/source)\'"}}'
+    labels = '{"dev.firedrill.store": "\'${3%-store-*}\'"}'
     answers = [
         f'echo "$*" >>{tmp_path}/said',
         'case "$1 $2" in',
-        "  ps*) echo c-control-plane ;;",
-        f'  "container inspect") echo \'[{{"Mounts": [{mount}]}}]\' ;;',
-        "  volume*) echo no such volume >&2; exit 1 ;;",
+        f'  ps*) case "$*" in *dev.firedrill*) cat {tmp_path}/stores ;; *) echo c-control-plane ;; esac ;;',
+        f'  "container inspect") echo \'[{{"Mounts": [{mount}], "Config": {{"Labels": {labels}}}}}]\' ;;',
+        f'  "volume inspect") echo "no such volume" >&2; grep -q "$3" {tmp_path}/stores && echo "[{{}}]" ;;',
+        '  "volume rm") exit 1 ;;',
         '  "image ls") printf "firedrill/node:v1\\t2026-01-01 00:00:00 +0000 UTC\\n" ;;',
         "esac",
     ]
@@ -152,18 +160,90 @@ def test_cleaning_takes_every_cluster_down_before_anything_of_the_cache_goes(
     tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "source").write_text(str(_cluster().store))
-    built = [
-        paths.cluster_state("c") / "kubeconfig",
-        paths.cache() / "go-built" / "x",
-        paths.cache() / "go" / "mod" / "y",
-    ]
-    for file in built:
-        file.parent.mkdir(parents=True)
-        file.touch()
+    for file in BUILT:
+        _touch(paths.cache() / file)
     monkeypatch.setattr(sys, "argv", ["fixtures", "clean"])
     assert fixtures.__main__.main() == 0
     assert said().index("rm --force --volumes c-control-plane") < said().index("image rm firedrill/node:v1")
-    assert not paths.cache().exists()
+    assert {file.suffix for file in paths.cache().rglob("*") if file.is_file()} == {".lock"}
+
+
+BUILT = ("clusters/c/kubeconfig", "go-built/x", "go/mod/y", "build-times.json")
+
+
+def _touch(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+
+
+@pytest.mark.parametrize("cluster", ["c", "theirs"])
+def test_cleaning_waits_for_whoever_uses_a_cluster_and_lets_nobody_begin_before_it_is_done(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, cluster: str
+) -> None:
+    def forget() -> None:
+        waiting.start()
+        began_at_once.append(begun.wait(0.5))
+        forgotten.set()
+
+    def begin() -> None:
+        with ClusterLock(cluster).run():
+            begun.set()
+
+    forgotten, begun, began_at_once = threading.Event(), threading.Event(), list[bool]()
+    waiting = threading.Thread(target=begin)
+    (tmp_path / "source").write_text(str(_cluster().store))
+    _touch(paths.cache() / BUILT[0])
+    monkeypatch.setattr(build, "forget_everything", forget)
+    cleaning = threading.Thread(target=fixtures.__main__.clean, args=(versions.choose(),))
+    with ClusterLock(cluster).run():
+        cleaning.start()
+        assert not forgotten.wait(0.5)
+    cleaning.join(10)
+    waiting.join(10)
+    assert begun.is_set()
+    assert began_at_once == [False]
+    assert "rm --force --volumes c-control-plane" in said()
+
+
+def test_the_locks_of_others_and_what_belongs_to_clusters_are_left_where_they_are(
+    tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
+    for file in BUILT:
+        _touch(paths.cache() / file)
+    with build.one_at_a_time():
+        before = (paths.cache() / "build.lock").stat().st_ino
+    build.forget_everything()
+    assert said()
+    assert (paths.cache() / "build.lock").stat().st_ino == before
+    assert sorted(file.name for file in (tmp_path / "firedrill").rglob("*")) == [
+        "build.lock", "c", "clusters", "kubeconfig",
+    ]  # fmt: skip
+
+
+def test_the_keys_of_a_store_stay_until_the_store_is_gone(tmp_path: Path, said: Callable[[], list[str]]) -> None:
+    it = stack.on_kind("c", versions.choose())
+    (tmp_path / "source").write_text(str(it.cluster.store))
+    (tmp_path / "stores").write_text("c-store-local\n")
+    for name in ("store-local.json", "run.lock"):
+        _touch(paths.cluster_state("c") / name)
+    with pytest.raises(Problem, match="removing the volume c-store-local"):
+        it.down()
+    assert "rm --force c-store-local" in said()
+    assert paths.clusters() == ["c"]
+    (tmp_path / "stores").write_text("")
+    it.down()
+    assert [file.name for file in paths.cluster_state("c").iterdir()] == ["run.lock"]
+
+
+def test_cleaning_finds_a_store_of_which_nothing_else_is_left(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_text(str(paths.cluster_state("gone") / "store"))
+    (tmp_path / "stores").write_text("gone-store-offsite\n")
+    monkeypatch.setattr(sys, "argv", ["fixtures", "clean"])
+    assert fixtures.__main__.main() == Problem.EXIT_CODE  # its volume cannot be removed, which is said
+    assert f"ps --all --filter label=dev.firedrill.cache={paths.cache()} --format {{{{.Names}}}}" in said()
+    assert "rm --force gone-store-offsite" in said()
 
 
 # --- the pod network --------------------------------------------------------------------------------------------------

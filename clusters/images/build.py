@@ -18,6 +18,7 @@ from clusters.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
 
     from clusters.versions import Versions
 
@@ -88,7 +89,10 @@ def forget_older(references: Sequence[str], artefacts: Sequence[Artefact]) -> No
 
 
 def forget_everything() -> None:
-    """Remove everything that was built here: images that no container uses, and the whole cache."""
+    """Remove everything that was built here: images that no container uses, and the cache.
+
+    What belongs to clusters stays, and so do locks: whoever waits for one waits for its very file.
+    """
     with one_at_a_time():
         if docker.answers():
             for name in docker.ours():
@@ -96,7 +100,9 @@ def forget_everything() -> None:
             docker.remove_nameless()
         if gomodule.go_caches().exists():
             run(["chmod", "-R", "u+w", gomodule.go_caches()], what="making Go's caches removable")  # as Go leaves them
-        shutil.rmtree(paths.cache())
+        for entry in paths.cache().iterdir():
+            if entry not in (paths.cluster_state(""), _lock_path()):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def _missing_of(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> list[Step]:
@@ -190,10 +196,13 @@ def one_at_a_time() -> Generator[None]:
         yield
 
 
+def _lock_path() -> Path:
+    return paths.cache() / "build.lock"
+
+
 def _lock_file() -> IO[str]:
-    file = paths.cache() / "build.lock"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return file.open("w")
+    _lock_path().parent.mkdir(parents=True, exist_ok=True)
+    return _lock_path().open("w")
 
 
 def _is_free(handle: IO[str]) -> bool:
