@@ -132,6 +132,26 @@ def test_a_root_file_system_whose_making_is_killed_leaves_nothing_mounted(
     assert not (tmp_path / "firedrill" / "rootfs").exists()
 
 
+@pytest.mark.parametrize("tar_exit_code", [0, 2], ids=["whole", "half"])
+def test_a_root_file_system_gets_its_name_only_when_all_of_it_was_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tar_exit_code: int
+) -> None:
+    said = tmp_path / "said"
+    fakes = {
+        "tar": f"exit {tar_exit_code}",
+        "docker": f'cat >/dev/null\necho "$*" >>{said}\n[ "$1" != import ] || echo sha256:0123',
+    }
+    for name, text in fakes.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with contextlib.suppress(CommandFailed) if tar_exit_code else contextlib.nullcontext():
+        rootfs._import(tmp_path, "firedrill/debian:x", "key")
+    imported, *named = said.read_text().splitlines()
+    assert imported == f"import --change LABEL {docker.KEY_LABEL}=key -"
+    assert named == ([] if tar_exit_code else ["tag sha256:0123 firedrill/debian:x"])
+
+
 def test_the_container_of_a_killed_build_goes_although_another_image_is_built_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
