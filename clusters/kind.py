@@ -110,9 +110,9 @@ class KindCluster:
             return Health(ok=False, why="it does not exist")
         for name, container in containers.items():
             if container["State"]["Status"] != "running":
-                return Health(ok=False, why=f"the container {name} is {container['State']['Status']}")
+                return Health(ok=False, why=f"the container {name} is {container['State']['Status']}", may_come=False)
         if not self._store.is_ready():
-            return Health(ok=False, why=f"{self.store} is not mounted")
+            return Health(ok=False, why=f"{self.store} is not mounted", may_come=False)
         if not self.kubeconfig.exists():
             return Health(ok=False, why=f"{self.kubeconfig} is gone")
         return Api(self.kubeconfig, self.context).health()
@@ -204,8 +204,7 @@ class KindCluster:
         ends_s = time.monotonic() + deadline_s
         while True:
             health = self.health()
-            hopeless = "container" in health.why or "mounted" in health.why
-            if health.ok or hopeless or time.monotonic() > ends_s:
+            if health.ok or not health.may_come or time.monotonic() > ends_s:
                 return health
             time.sleep(0.5)  # below fixtures, so without fixtures.wait
 

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ import yaml
 import fixtures.__main__
 from clusters import docker, host, kindconfig, paths, versions
 from clusters.api import Api
+from clusters.cluster import Health
 from clusters.command import CommandFailed, run, run_logged
 from clusters.existing import ExistingCluster
 from clusters.images import build
@@ -81,16 +83,17 @@ def test_a_name_that_cannot_be_a_clusters_is_refused_before_anything_is_done(
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """What was said to a Docker that has one node, whose shared folder is named in `tmp_path`/source.
 
-    The stores that it has are named in `tmp_path`/stores, and have volumes that cannot be removed.
+    The node stands still. The stores are named in `tmp_path`/stores, and have volumes that cannot be removed.
     """
     (tmp_path / "stores").touch()
     mount = f'{{"Destination": "{kindconfig.NODE_STORE}", "Source": "\'$(cat {tmp_path}/source)\'"}}'
+    state = '"State": {"Status": "exited"}'
     labels = '{"dev.firedrill.store": "\'${3%-store-*}\'"}'
     answers = [
         f'echo "$*" >>{tmp_path}/said',
         'case "$1 $2" in',
         f'  ps*) case "$*" in *dev.firedrill*) cat {tmp_path}/stores ;; *) echo c-control-plane ;; esac ;;',
-        f'  "container inspect") echo \'[{{"Mounts": [{mount}], "Config": {{"Labels": {labels}}}}}]\' ;;',
+        f'  "container inspect") echo \'[{{{state}, "Mounts": [{mount}], "Config": {{"Labels": {labels}}}}}]\' ;;',
         f'  "volume inspect") echo "no such volume" >&2; grep -q "$3" {tmp_path}/stores && echo "[{{}}]" ;;',
         '  "volume rm") exit 1 ;;',
         '  "image ls") printf "firedrill/node:v1\\t2026-01-01 00:00:00 +0000 UTC\\n" ;;',
@@ -127,6 +130,23 @@ def test_no_node_is_made_where_the_disk_has_no_room_for_it(
     with pytest.raises(Problem, match=r"1\.0 GiB free at .*, 5 GiB wanted"):
         _cluster(source).up()
     assert set(said()) == {"version", "ps"}
+
+
+def test_a_node_is_waited_for_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    answers = iter([Health(ok=False, why="node container-test-worker is not Ready"), Health(ok=True)])
+    monkeypatch.setattr(KindCluster, "health", lambda _: next(answers))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert _cluster()._wait_settled(60).ok
+
+
+def test_a_cluster_whose_containers_stand_still_is_not_waited_for(
+    tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
+    (tmp_path / "source").write_text("/x")
+    health = _cluster()._wait_settled(60)
+    assert health.why == "the container c-control-plane is exited"
+    assert said().count("container inspect c-control-plane") == 1
 
 
 @pytest.mark.parametrize("command", [KindCluster.up, KindCluster.down])
