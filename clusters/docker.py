@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 KEY_LABEL = "dev.firedrill.key"
 """An image or container that firedrill made carries the digest of what it was made from under this label."""
+_SOCKET = "unix:///var/run/docker.sock"
 
 
 def answers() -> bool:
@@ -31,6 +34,18 @@ def refusal() -> str:
     except OSError as wrong:  # a program of that name that cannot be started
         return str(wrong)
     return ""
+
+
+def elsewhere() -> str:
+    """Where the client was told to look for a daemon; empty if that is where this machine's own one is to be found.
+
+    Raises `Problem` if there is no such context.
+    """
+    found = os.environ.get("DOCKER_HOST", "")  # it counts before any context
+    if not found and shutil.which("docker") is not None:
+        ask = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+        found = run(ask, what="asking Docker where its daemon is", remedy="docker context ls").strip()
+    return "" if found.replace("///run/", "///var/run/") in {"", _SOCKET} else found
 
 
 def inspect(kind: str, *names: str) -> dict[str, dict[str, Any]]:

@@ -333,6 +333,7 @@ def test_too_little_disk_is_said_with_the_numbers() -> None:
 
 
 def test_docker_that_refuses_this_user_is_answered_with_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "elsewhere", lambda: "")
     monkeypatch.setattr(docker, "refusal", lambda: "permission denied while trying to connect")
     with pytest.raises(Problem, match="does not let this user in"):
         host.prepare()
@@ -370,6 +371,56 @@ def test_packages_are_installed_after_an_installation_that_was_cut_short_is_comp
     assert (tmp_path / "asked").read_text().splitlines() == [*completed, "apt-get update", "apt-get install"]
 
 
+@pytest.mark.parametrize(
+    ("there", "installed"),
+    [
+        ({"docker", "dockerd", "iptables"}, ["jq"]),
+        (set(), ["docker.io", "iptables", "jq"]),
+        ({"dockerd"}, ["iptables", "jq"]),
+    ],
+    ids=["an engine that stands still", "nothing", "an engine alone"],
+)
+def test_an_engine_that_is_there_is_started_and_no_other_one_put_in_its_place(
+    monkeypatch: pytest.MonkeyPatch, there: set[str], installed: list[str]
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
+    monkeypatch.setattr(docker, "elsewhere", lambda: "")
+    monkeypatch.setattr(shutil, "which", lambda program: program if program in there else None)
+    monkeypatch.setattr(host, "is_debian", lambda: True)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(host, "install", done.extend)
+    monkeypatch.setattr(host, "_configure_daemon", lambda: None)
+    monkeypatch.setattr(host, "_launch_daemon", lambda: done.append("started"))
+    monkeypatch.setattr(host, "_raise_inotify", lambda: None)
+    host.prepare()
+    assert done == [*installed, "started"]
+
+
+@pytest.mark.parametrize(
+    ("told", "context", "where"),
+    [
+        ("tcp://build:2376", "unix:///var/run/docker.sock", "tcp://build:2376"),
+        ("", "ssh://build", "ssh://build"),
+        ("", "unix:///var/run/docker.sock", ""),
+        ("unix:///run/docker.sock", "", ""),
+    ],
+    ids=["by the environment", "by a context", "to nobody", "by another path of the socket"],
+)
+def test_a_daemon_elsewhere_that_does_not_answer_is_not_replaced_by_one_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, context: str, where: str
+) -> None:
+    _script(tmp_path / "docker", f'[ "$1" = context ] && echo {context} || {{ echo no answer >&2; exit 1; }}')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("DOCKER_HOST", told)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Problem, match="no Docker daemon answers") as refused:
+        host.prepare()
+    assert refused.value.what.endswith(where or "answers")
+    assert refused.value.why == "no answer"
+    assert ("unset DOCKER_HOST" in refused.value.remedy) == bool(where)
+
+
 def test_a_configuration_of_docker_that_cannot_be_read_is_named_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,6 +429,7 @@ def test_a_configuration_of_docker_that_cannot_be_read_is_named_and_kept(
     monkeypatch.setattr(host, "_DAEMON_CONFIG", config)
     monkeypatch.setattr(host, "_RUNTIME", tmp_path / "runc")
     monkeypatch.setattr(host, "missing_capabilities", lambda: ["CAP_SYS_RESOURCE"])
+    monkeypatch.setattr(docker, "elsewhere", lambda: "")
     monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
     monkeypatch.setattr(shutil, "which", lambda program: program)
     monkeypatch.setattr(host, "is_debian", lambda: True)
@@ -388,6 +440,7 @@ def test_a_configuration_of_docker_that_cannot_be_read_is_named_and_kept(
 
 
 def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "elsewhere", lambda: "")
     monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Problem) as refused:
@@ -399,6 +452,7 @@ def test_a_machine_without_docker_gets_one_message_with_one_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Problem) as refused:
         host.prepare()
