@@ -7,17 +7,16 @@ import os
 import shutil
 import subprocess
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from clusters.command import CommandFailed, run, run_logged
 from clusters.problem import Problem
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 KEY_LABEL = "dev.firedrill.key"
 """An image or container that firedrill made carries the digest of what it was made from under this label."""
 _SOCKET = "unix:///var/run/docker.sock"
+_ROOT = "/var/lib/docker"
 
 
 def answers() -> bool:
@@ -46,6 +45,15 @@ def elsewhere() -> str:
         ask = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
         found = run(ask, what="asking Docker where its daemon is", remedy="docker context ls").strip()
     return "" if found.replace("///run/", "///var/run/") in {"", _SOCKET} else found
+
+
+def root() -> Path:
+    """The folder in which the daemon keeps everything; where it does not answer, the one that it has by default."""
+    try:
+        said = run(["docker", "info", "--format", "{{.DockerRootDir}}"], what="docker info", timeout_s=30).strip()
+    except Problem:
+        said = ""
+    return Path(said or _ROOT)
 
 
 def inspect(kind: str, *names: str) -> dict[str, dict[str, Any]]:

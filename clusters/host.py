@@ -68,7 +68,7 @@ def install_browser() -> None:
 
 def require_disk(bytes_needed: int, *, why: str) -> None:
     """Raise `Problem` if the disk of the cache or of Docker has less than `bytes_needed` free."""
-    for folder in {_existing(paths.cache()), _existing(Path("/var/lib/docker"))}:
+    for folder in {_existing(paths.cache()), _existing(docker.root())}:
         free = shutil.disk_usage(folder).free
         if free < bytes_needed:
             raise Problem(
@@ -235,6 +235,6 @@ def is_debian(*, but_not: str | None = None) -> bool:
 
 
 def _existing(folder: Path) -> Path:
-    while not folder.exists():
+    while not os.access(folder, os.F_OK):  # False too for one below a folder that this user may not look into
         folder = folder.parent
     return folder

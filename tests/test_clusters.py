@@ -129,7 +129,7 @@ def test_no_node_is_made_where_the_disk_has_no_room_for_it(
     source = SimpleNamespace(node_image=lambda: "node:v1", versions=SimpleNamespace(kubernetes="v1.36.3"))
     with pytest.raises(Problem, match=r"1\.0 GiB free at .*, 5 GiB wanted"):
         _cluster(source).up()
-    assert set(said()) == {"version", "ps"}
+    assert set(said()) == {"version", "ps", "info"}
 
 
 def test_a_node_is_waited_for_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,11 +325,30 @@ def _wrapped(folder: Path, *arguments: str) -> str:
 # --- the machine ------------------------------------------------------------------------------------------------------
 
 
-def test_too_little_disk_is_said_with_the_numbers() -> None:
+def test_too_little_disk_is_said_with_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "root", lambda: Path("/"))
     with pytest.raises(Problem) as refused:
         host.require_disk(2**60, why="a test wants an exbibyte")
     assert "GiB free" in refused.value.what
     assert "1073741824 GiB wanted" in refused.value.what
+
+
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [("echo {}/moved", "moved"), ("exit 1", "default")],
+    ids=["where it says", "where it is by default if it does not answer"],
+)
+def test_the_disk_that_docker_fills_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, named: str
+) -> None:
+    for folder in ("moved", "default"):
+        (tmp_path / folder).mkdir()
+    _script(tmp_path / "docker", script.format(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(docker, "_ROOT", str(tmp_path / "default"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=0 if folder.name == named else 2**60))
+    with pytest.raises(Problem, match=f"0.0 GiB free at {tmp_path / named}"):
+        host.require_disk(2**30, why="a test wants it")
 
 
 def test_docker_that_refuses_this_user_is_answered_with_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
