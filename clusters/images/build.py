@@ -82,6 +82,7 @@ def forget_older(references: Sequence[str], artefacts: Sequence[Artefact]) -> No
     with _lock_file() as handle:
         if not _is_free(handle):
             older.ask_for(*folders)
+            older.ask_for_images(*references)
             return
         if references:
             older.forget_images(*references)
