@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,6 @@ from clusters.images.source import SourceBuilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 A, B, C = "a" * 16, "b" * 16, "0123456789abcdef"
 
@@ -137,6 +138,23 @@ def test_what_killed_builds_left_half_done_is_swept_away(tmp_path: Path, monkeyp
     older.sweep()
     assert not any(folder.exists() for folder in left)
     assert whole.is_dir()
+
+
+def test_a_half_copy_of_a_read_only_module_is_made_writable_before_it_is_swept_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(folder: Path) -> None:  # as for a user who is not root; root may remove anything
+        assert all(Path(inside).stat().st_mode & 0o200 for inside, _, _ in os.walk(folder))
+        really(folder)
+
+    really = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    half = aged(paths.cache() / "go-built" / f".half-x-{A}" / "config" / "crd", 1).parent.parent
+    for folder in (half / "config" / "crd", half / "config"):
+        folder.chmod(0o555)
+    older.sweep()
+    assert not half.exists()
 
 
 def test_a_module_whose_files_alone_are_kept_is_another_thing_than_the_same_with_programs() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from clusters import docker, host, paths, whole
-from clusters.command import run
 from clusters.images import assemble, gomodule, nodeimage, older, rootfs
 from clusters.images.recipes import BASE_REFERENCE, Artefact, Image, Recipes
 from clusters.progress import Progress
@@ -99,11 +97,9 @@ def forget_everything() -> None:
             for name in docker.ours():
                 docker.remove_image(name)
             docker.remove_nameless()
-        if gomodule.go_caches().exists():
-            run(["chmod", "-R", "u+w", gomodule.go_caches()], what="making Go's caches removable")  # as Go leaves them
         for entry in paths.cache().iterdir():
             if entry not in (paths.cluster_state(""), _lock_path()):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                paths.remove(entry) if entry.is_dir() else entry.unlink()
 
 
 def _missing_of(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> list[Step]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -80,7 +79,7 @@ def forget_folders(*wanted: Path) -> list[Path]:
         names = [folder.name for folder in wanted if folder.parent == parent]
         for name in than(names, sorted(each.name for each in parent.glob("*"))):
             if time.time() - (folder := parent / name).stat().st_mtime > SPARED_S:
-                shutil.rmtree(folder)
+                paths.remove(folder)
                 gone.append(folder)
     return gone
 
@@ -89,7 +88,7 @@ def sweep() -> None:
     """Remove what builds that were killed left half done. For who holds the right to build: nobody else is at it."""
     halves = [half for name in _BUILT_INTO for half in (paths.cache() / name).glob(_HALF)]
     for left in (*halves, *(paths.cache() / "contexts").glob("*")):
-        shutil.rmtree(left)
+        paths.remove(left)
 
 
 def _stamp(name: str) -> Path:
