@@ -21,6 +21,7 @@ from clusters.images.release import Released
 from clusters.images.source import Automatic, SourceBuilt
 from clusters.problem import Problem
 from fixtures.__main__ import prepare
+from fixtures.components import controller
 
 if TYPE_CHECKING:
     from clusters.images.recipes import Artefact
@@ -91,6 +92,15 @@ def test_the_images_that_kubeadm_wants_are_named_as_it_names_them() -> None:
     references = {image.reference for image in recipes(DEFAULT).images}
     assert "registry.k8s.io/coredns/coredns:v1.14.2" in references
     assert "registry.k8s.io/etcd:3.6.8-0" in references
+
+
+def test_the_controllers_image_follows_the_restic_that_is_put_into_it(tmp_path: Path) -> None:
+    restic = tmp_path / "restic"
+    restic.write_text("as declared")
+    declared = controller.image(restic)
+    assert controller.image(restic) == declared
+    restic.write_text("another one, found on PATH")
+    assert controller.image(restic).reference != declared.reference
 
 
 def test_preparing_builds_the_node_image_and_the_controllers(monkeypatch: pytest.MonkeyPatch) -> None:
