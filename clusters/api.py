@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import urllib3
 import yaml
@@ -36,6 +39,7 @@ class Api:
                 why=str(wrong),
                 remedy=f"kubectl --kubeconfig {kubeconfig} config get-contexts",
             ) from None
+        ask_loopback_directly(configuration)
         self._core = client.CoreV1Api(client.ApiClient(configuration))
 
     def health(self) -> Health:
@@ -63,6 +67,23 @@ class Api:
         answer: Any = self._core.list_node(_request_timeout=_TIMEOUT_S, _preload_content=False)
         items: list[dict[str, Any]] = json.loads(answer.data)["items"]
         return items
+
+
+def ask_loopback_directly(configuration: Any) -> None:  # noqa: ANN401 - the Kubernetes client's configuration
+    """Have an address of this machine asked past the proxy that the environment names, as kubectl and kind do it.
+
+    One that the kubeconfig names counts as it does for them.
+    """
+    host = urlsplit(configuration.host).hostname or ""
+    if _is_loopback(host) and configuration.proxy in getproxies().values():
+        configuration.no_proxy = ",".join(filter(None, (configuration.no_proxy, host)))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _short(wrong: Exception) -> str:

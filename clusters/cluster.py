@@ -21,10 +21,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Health:
-    """Whether the cluster can be worked with now, and if not, the first reason found."""
+    """Whether the cluster can be worked with now, and if not, the first reason found.
+
+    With `may_come` False it does not get better by waiting.
+    """
 
     ok: bool
     why: str = ""
+    may_come: bool = True
 
 
 class Cluster(Protocol):

@@ -85,8 +85,11 @@ def run_logged(
         raise CommandFailed(what, output=output, exit_code=done.returncode, remedy=f"the whole log is {log}")
 
 
-def pipe(source: Sequence[str | Path], sink: Sequence[str | Path], *, what: str) -> None:
-    """Run two programs, the output of the first being the input of the second. Raises `CommandFailed` for either."""
+def pipe(source: Sequence[str | Path], sink: Sequence[str | Path], *, what: str) -> str:
+    """Run two programs, the output of the first being the input of the second, and return what the second wrote.
+
+    Raises `CommandFailed` for either.
+    """
     with subprocess.Popen([str(a) for a in source], stdout=subprocess.PIPE) as first:
         second = subprocess.run([str(a) for a in sink], stdin=first.stdout, capture_output=True, check=False)
     if first.returncode != 0 or second.returncode != 0:
@@ -96,3 +99,4 @@ def pipe(source: Sequence[str | Path], sink: Sequence[str | Path], *, what: str)
             exit_code=second.returncode or first.returncode,
             remedy="is Docker's disk full? `docker system df`",
         )
+    return second.stdout.decode(errors="replace")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from clusters.command import CommandFailed, run, run_logged
 from clusters.problem import Problem
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 KEY_LABEL = "dev.firedrill.key"
 """An image or container that firedrill made carries the digest of what it was made from under this label."""
+_SOCKET = "unix:///var/run/docker.sock"
+_ROOT = "/var/lib/docker"
 
 
 def answers() -> bool:
@@ -31,6 +33,27 @@ def refusal() -> str:
     except OSError as wrong:  # a program of that name that cannot be started
         return str(wrong)
     return ""
+
+
+def elsewhere() -> str:
+    """Where the client was told to look for a daemon; empty if that is where this machine's own one is to be found.
+
+    Raises `Problem` if there is no such context.
+    """
+    found = os.environ.get("DOCKER_HOST", "")  # it counts before any context
+    if not found and shutil.which("docker") is not None:
+        ask = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+        found = run(ask, what="asking Docker where its daemon is", remedy="docker context ls").strip()
+    return "" if found.replace("///run/", "///var/run/") in {"", _SOCKET} else found
+
+
+def root() -> Path:
+    """The folder in which the daemon keeps everything; where it does not answer, the one that it has by default."""
+    try:
+        said = run(["docker", "info", "--format", "{{.DockerRootDir}}"], what="docker info", timeout_s=30).strip()
+    except Problem:
+        said = ""
+    return Path(said or _ROOT)
 
 
 def inspect(kind: str, *names: str) -> dict[str, dict[str, Any]]:

@@ -13,14 +13,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clusters import docker, paths
 from clusters.command import run_logged
 from clusters.problem import Problem
 
-PACKAGES = ("docker.io", "iptables", "jq")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENGINE = {"docker.io": "dockerd", "iptables": "iptables", "jq": "jq"}
 TOOLS = {"debootstrap": "debootstrap", "jq": "jq", "xfsprogs": "mkfs.xfs"}
-"""Debian packages beside Docker, each with a program by which its presence is seen."""
+"""Debian packages: Docker with what it needs, and what is used beside it. The program of each shows its presence."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 """Programs that show the report in a test; any of them does."""
 DISK_PEAK_BYTES = 25 * 2**30
@@ -48,7 +52,7 @@ def prepare() -> None:
 
 def install_tools() -> None:
     """Install the absent ones of `TOOLS` where that is possible: for root on Debian and Ubuntu."""
-    absent = tuple(package for package, program in TOOLS.items() if shutil.which(program) is None)
+    absent = _absent(TOOLS)
     if absent and os.geteuid() == 0 and is_debian():
         install(absent)
 
@@ -64,7 +68,7 @@ def install_browser() -> None:
 
 def require_disk(bytes_needed: int, *, why: str) -> None:
     """Raise `Problem` if the disk of the cache or of Docker has less than `bytes_needed` free."""
-    for folder in {_existing(paths.cache()), _existing(Path("/var/lib/docker"))}:
+    for folder in {_existing(paths.cache()), _existing(docker.root())}:
         free = shutil.disk_usage(folder).free
         if free < bytes_needed:
             raise Problem(
@@ -87,6 +91,13 @@ def missing_capabilities() -> list[str]:
 
 
 def _start_docker(why_not: str) -> None:
+    if elsewhere := docker.elsewhere():
+        raise Problem(
+            f"no Docker daemon answers at {elsewhere}",
+            why=why_not,
+            remedy="start it there; or, for one on this machine: "
+            "`unset DOCKER_HOST DOCKER_CONTEXT; docker context use default`",
+        )
     if "permission denied" in why_not.lower():
         raise Problem(
             "Docker does not let this user in",
@@ -98,13 +109,18 @@ def _start_docker(why_not: str) -> None:
             "no Docker daemon answers",
             why=why_not,
             remedy="start it (`sudo systemctl start docker`), or install it: "
-            f"`sudo apt-get install {' '.join(PACKAGES)}` on Debian and Ubuntu",
+            f"`sudo apt-get install {' '.join(ENGINE)}` on Debian and Ubuntu",
         )
-    if shutil.which("dockerd") is None or shutil.which("jq") is None or shutil.which("iptables") is None:
-        install(PACKAGES)
+    # No more than that: Debian's engine takes the place of another one that is there, with all that it holds.
+    if absent := _absent(ENGINE):
+        install(absent)
     if docker.refusal():  # the package may have started the daemon by itself
         _configure_daemon()
         _launch_daemon()
+
+
+def _absent(packages: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(package for package, program in packages.items() if shutil.which(program) is None)
 
 
 def install(packages: tuple[str, ...]) -> None:
@@ -219,6 +235,6 @@ def is_debian(*, but_not: str | None = None) -> bool:
 
 
 def _existing(folder: Path) -> Path:
-    while not folder.exists():
+    while not os.access(folder, os.F_OK):  # False too for one below a folder that this user may not look into
         folder = folder.parent
     return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -88,18 +87,18 @@ class KindCluster:
         self._create(image, config, made_from)
 
     def down(self) -> None:
-        """Remove the cluster and its folder. Nothing is done if there is none."""
-        if self._note() is not None:
+        """Remove the cluster, what its volumes hold too. Nothing is done if there is none.
+
+        What others keep in its folder, such as keys of what they run beside it, stays until they have removed that.
+        """
+        if self.name in paths.clusters():
             host.prepare()  # a Docker that sleeps would bring the nodes back one day
         self._refuse_strangers()
         if docker.answers():
             self._delete()
         self._options.volumes.forget_all(self._store.volumes)
         self._store.remove()
-        for file in self._folder.glob("*"):
-            if file.suffix == ".lock":
-                continue  # somebody may be waiting for it
-            shutil.rmtree(file) if file.is_dir() else file.unlink()
+        self.kubeconfig.unlink(missing_ok=True)
 
     def health(self) -> Health:
         """Look at it now: containers, shared folder, API server, nodes."""
@@ -111,9 +110,9 @@ class KindCluster:
             return Health(ok=False, why="it does not exist")
         for name, container in containers.items():
             if container["State"]["Status"] != "running":
-                return Health(ok=False, why=f"the container {name} is {container['State']['Status']}")
+                return Health(ok=False, why=f"the container {name} is {container['State']['Status']}", may_come=False)
         if not self._store.is_ready():
-            return Health(ok=False, why=f"{self.store} is not mounted")
+            return Health(ok=False, why=f"{self.store} is not mounted", may_come=False)
         if not self.kubeconfig.exists():
             return Health(ok=False, why=f"{self.kubeconfig} is gone")
         return Api(self.kubeconfig, self.context).health()
@@ -205,8 +204,7 @@ class KindCluster:
         ends_s = time.monotonic() + deadline_s
         while True:
             health = self.health()
-            hopeless = "container" in health.why or "mounted" in health.why
-            if health.ok or hopeless or time.monotonic() > ends_s:
+            if health.ok or not health.may_come or time.monotonic() > ends_s:
                 return health
             time.sleep(0.5)  # below fixtures, so without fixtures.wait
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _HINT = "another run uses the cluster {name}; waiting for it to let go (Ctrl-C gives up, nothing is lost)"
 
 
+def known() -> set[str]:
+    """The clusters that somebody holds, waits for, or has held once."""
+    return {file.parent.name for file in paths.cluster_state("").glob("*/*.lock")}
+
+
 class ClusterLock:
     """File locks of one cluster. They end with the process that holds them, however it ends."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -22,3 +23,18 @@ def clusters() -> list[str]:
     """The names of all clusters that this machine keeps something of, locks aside."""
     files = cluster_state("").glob("*/*")
     return sorted({file.parent.name for file in files if file.suffix != ".lock"})
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, although folders in it may be read-only, as copies from Go's module cache are at first."""
+    for inside, _, _ in os.walk(folder):
+        Path(inside).chmod(0o700)  # folders alone: a file may be a link to one that stays
+    shutil.rmtree(folder)
+
+
+def forget_cluster(name: str) -> None:
+    """Remove everything of one cluster but its locks: somebody may be waiting for them."""
+    for file in cluster_state(name).glob("*"):
+        if file.suffix == ".lock":
+            continue
+        shutil.rmtree(file) if file.is_dir() else file.unlink()

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -20,15 +21,18 @@ import pytest
 import yaml
 
 import fixtures.__main__
-from clusters import docker, host, kindconfig, paths
+from clusters import docker, host, kindconfig, paths, versions
 from clusters.api import Api
+from clusters.cluster import Health
 from clusters.command import CommandFailed, run, run_logged
 from clusters.existing import ExistingCluster
+from clusters.images import build
 from clusters.images.podnet import podnet
 from clusters.kind import KindCluster, KindOptions
 from clusters.lock import ClusterLock
 from clusters.problem import Problem
 from clusters.progress import Progress
+from fixtures import stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,14 +81,21 @@ def test_a_name_that_cannot_be_a_clusters_is_refused_before_anything_is_done(
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """What was said to a Docker that has one node, whose shared folder is named in `tmp_path`/source."""
+    """What was said to a Docker that has one node, whose shared folder is named in `tmp_path`/source.
+
+    The node stands still. The stores are named in `tmp_path`/stores, and have volumes that cannot be removed.
+    """
+    (tmp_path / "stores").touch()
     mount = f'{{"Destination": "{kindconfig.NODE_STORE}", "Source": "\'$(cat {tmp_path}/source)\'"}}'
+    state = '"State": {"Status": "exited"}'
+    labels = '{"dev.firedrill.store": "\'${3%-store-*}\'"}'
     answers = [
         f'echo "$*" >>{tmp_path}/said',
         'case "$1 $2" in',
-        "  ps*) echo c-control-plane ;;",
-        f'  "container inspect") echo \'[{{"Mounts": [{mount}]}}]\' ;;',
-        "  volume*) echo no such volume >&2; exit 1 ;;",
+        f'  ps*) case "$*" in *dev.firedrill*) cat {tmp_path}/stores ;; *) echo c-control-plane ;; esac ;;',
+        f'  "container inspect") echo \'[{{{state}, "Mounts": [{mount}], "Config": {{"Labels": {labels}}}}}]\' ;;',
+        f'  "volume inspect") echo "no such volume" >&2; grep -q "$3" {tmp_path}/stores && echo "[{{}}]" ;;',
+        '  "volume rm") exit 1 ;;',
         '  "image ls") printf "firedrill/node:v1\\t2026-01-01 00:00:00 +0000 UTC\\n" ;;',
         "esac",
     ]
@@ -118,7 +129,24 @@ def test_no_node_is_made_where_the_disk_has_no_room_for_it(
     source = SimpleNamespace(node_image=lambda: "node:v1", versions=SimpleNamespace(kubernetes="v1.36.3"))
     with pytest.raises(Problem, match=r"1\.0 GiB free at .*, 5 GiB wanted"):
         _cluster(source).up()
-    assert set(said()) == {"version", "ps"}
+    assert set(said()) == {"version", "ps", "info"}
+
+
+def test_a_node_is_waited_for_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    answers = iter([Health(ok=False, why="node container-test-worker is not Ready"), Health(ok=True)])
+    monkeypatch.setattr(KindCluster, "health", lambda _: next(answers))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert _cluster()._wait_settled(60).ok
+
+
+def test_a_cluster_whose_containers_stand_still_is_not_waited_for(
+    tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
+    (tmp_path / "source").write_text("/x")
+    health = _cluster()._wait_settled(60)
+    assert health.why == "the container c-control-plane is exited"
+    assert said().count("container inspect c-control-plane") == 1
 
 
 @pytest.mark.parametrize("command", [KindCluster.up, KindCluster.down])
@@ -152,18 +180,90 @@ def test_cleaning_takes_every_cluster_down_before_anything_of_the_cache_goes(
     tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "source").write_text(str(_cluster().store))
-    built = [
-        paths.cluster_state("c") / "kubeconfig",
-        paths.cache() / "go-built" / "x",
-        paths.cache() / "go" / "mod" / "y",
-    ]
-    for file in built:
-        file.parent.mkdir(parents=True)
-        file.touch()
+    for file in BUILT:
+        _touch(paths.cache() / file)
     monkeypatch.setattr(sys, "argv", ["fixtures", "clean"])
     assert fixtures.__main__.main() == 0
     assert said().index("rm --force --volumes c-control-plane") < said().index("image rm firedrill/node:v1")
-    assert not paths.cache().exists()
+    assert {file.suffix for file in paths.cache().rglob("*") if file.is_file()} == {".lock"}
+
+
+BUILT = ("clusters/c/kubeconfig", "go-built/x", "go/mod/y", "build-times.json")
+
+
+def _touch(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+
+
+@pytest.mark.parametrize("cluster", ["c", "theirs"])
+def test_cleaning_waits_for_whoever_uses_a_cluster_and_lets_nobody_begin_before_it_is_done(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, cluster: str
+) -> None:
+    def forget() -> None:
+        waiting.start()
+        began_at_once.append(begun.wait(0.5))
+        forgotten.set()
+
+    def begin() -> None:
+        with ClusterLock(cluster).run():
+            begun.set()
+
+    forgotten, begun, began_at_once = threading.Event(), threading.Event(), list[bool]()
+    waiting = threading.Thread(target=begin)
+    (tmp_path / "source").write_text(str(_cluster().store))
+    _touch(paths.cache() / BUILT[0])
+    monkeypatch.setattr(build, "forget_everything", forget)
+    cleaning = threading.Thread(target=fixtures.__main__.clean, args=(versions.choose(),))
+    with ClusterLock(cluster).run():
+        cleaning.start()
+        assert not forgotten.wait(0.5)
+    cleaning.join(10)
+    waiting.join(10)
+    assert begun.is_set()
+    assert began_at_once == [False]
+    assert "rm --force --volumes c-control-plane" in said()
+
+
+def test_the_locks_of_others_and_what_belongs_to_clusters_are_left_where_they_are(
+    tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
+    for file in BUILT:
+        _touch(paths.cache() / file)
+    with build.one_at_a_time():
+        before = (paths.cache() / "build.lock").stat().st_ino
+    build.forget_everything()
+    assert said()
+    assert (paths.cache() / "build.lock").stat().st_ino == before
+    assert sorted(file.name for file in (tmp_path / "firedrill").rglob("*")) == [
+        "build.lock", "c", "clusters", "kubeconfig",
+    ]  # fmt: skip
+
+
+def test_the_keys_of_a_store_stay_until_the_store_is_gone(tmp_path: Path, said: Callable[[], list[str]]) -> None:
+    it = stack.on_kind("c", versions.choose())
+    (tmp_path / "source").write_text(str(it.cluster.store))
+    (tmp_path / "stores").write_text("c-store-local\n")
+    for name in ("store-local.json", "run.lock"):
+        _touch(paths.cluster_state("c") / name)
+    with pytest.raises(Problem, match="removing the volume c-store-local"):
+        it.down()
+    assert "rm --force c-store-local" in said()
+    assert paths.clusters() == ["c"]
+    (tmp_path / "stores").write_text("")
+    it.down()
+    assert [file.name for file in paths.cluster_state("c").iterdir()] == ["run.lock"]
+
+
+def test_cleaning_finds_a_store_of_which_nothing_else_is_left(
+    tmp_path: Path, said: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").write_text(str(paths.cluster_state("gone") / "store"))
+    (tmp_path / "stores").write_text("gone-store-offsite\n")
+    monkeypatch.setattr(sys, "argv", ["fixtures", "clean"])
+    assert fixtures.__main__.main() == Problem.EXIT_CODE  # its volume cannot be removed, which is said
+    assert f"ps --all --filter label=dev.firedrill.cache={paths.cache()} --format {{{{.Names}}}}" in said()
+    assert "rm --force gone-store-offsite" in said()
 
 
 # --- the pod network --------------------------------------------------------------------------------------------------
@@ -225,14 +325,34 @@ def _wrapped(folder: Path, *arguments: str) -> str:
 # --- the machine ------------------------------------------------------------------------------------------------------
 
 
-def test_too_little_disk_is_said_with_the_numbers() -> None:
+def test_too_little_disk_is_said_with_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "root", lambda: Path("/"))
     with pytest.raises(Problem) as refused:
         host.require_disk(2**60, why="a test wants an exbibyte")
     assert "GiB free" in refused.value.what
     assert "1073741824 GiB wanted" in refused.value.what
 
 
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [("echo {}/moved", "moved"), ("exit 1", "default")],
+    ids=["where it says", "where it is by default if it does not answer"],
+)
+def test_the_disk_that_docker_fills_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, named: str
+) -> None:
+    for folder in ("moved", "default"):
+        (tmp_path / folder).mkdir()
+    _script(tmp_path / "docker", script.format(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(docker, "_ROOT", str(tmp_path / "default"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=0 if folder.name == named else 2**60))
+    with pytest.raises(Problem, match=f"0.0 GiB free at {tmp_path / named}"):
+        host.require_disk(2**30, why="a test wants it")
+
+
 def test_docker_that_refuses_this_user_is_answered_with_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "elsewhere", lambda: "")
     monkeypatch.setattr(docker, "refusal", lambda: "permission denied while trying to connect")
     with pytest.raises(Problem, match="does not let this user in"):
         host.prepare()
@@ -270,6 +390,56 @@ def test_packages_are_installed_after_an_installation_that_was_cut_short_is_comp
     assert (tmp_path / "asked").read_text().splitlines() == [*completed, "apt-get update", "apt-get install"]
 
 
+@pytest.mark.parametrize(
+    ("there", "installed"),
+    [
+        ({"docker", "dockerd", "iptables"}, ["jq"]),
+        (set(), ["docker.io", "iptables", "jq"]),
+        ({"dockerd"}, ["iptables", "jq"]),
+    ],
+    ids=["an engine that stands still", "nothing", "an engine alone"],
+)
+def test_an_engine_that_is_there_is_started_and_no_other_one_put_in_its_place(
+    monkeypatch: pytest.MonkeyPatch, there: set[str], installed: list[str]
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
+    monkeypatch.setattr(docker, "elsewhere", lambda: "")
+    monkeypatch.setattr(shutil, "which", lambda program: program if program in there else None)
+    monkeypatch.setattr(host, "is_debian", lambda: True)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(host, "install", done.extend)
+    monkeypatch.setattr(host, "_configure_daemon", lambda: None)
+    monkeypatch.setattr(host, "_launch_daemon", lambda: done.append("started"))
+    monkeypatch.setattr(host, "_raise_inotify", lambda: None)
+    host.prepare()
+    assert done == [*installed, "started"]
+
+
+@pytest.mark.parametrize(
+    ("told", "context", "where"),
+    [
+        ("tcp://build:2376", "unix:///var/run/docker.sock", "tcp://build:2376"),
+        ("", "ssh://build", "ssh://build"),
+        ("", "unix:///var/run/docker.sock", ""),
+        ("unix:///run/docker.sock", "", ""),
+    ],
+    ids=["by the environment", "by a context", "to nobody", "by another path of the socket"],
+)
+def test_a_daemon_elsewhere_that_does_not_answer_is_not_replaced_by_one_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, context: str, where: str
+) -> None:
+    _script(tmp_path / "docker", f'[ "$1" = context ] && echo {context} || {{ echo no answer >&2; exit 1; }}')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("DOCKER_HOST", told)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Problem, match="no Docker daemon answers") as refused:
+        host.prepare()
+    assert refused.value.what.endswith(where or "answers")
+    assert refused.value.why == "no answer"
+    assert ("unset DOCKER_HOST" in refused.value.remedy) == bool(where)
+
+
 def test_a_configuration_of_docker_that_cannot_be_read_is_named_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +448,7 @@ def test_a_configuration_of_docker_that_cannot_be_read_is_named_and_kept(
     monkeypatch.setattr(host, "_DAEMON_CONFIG", config)
     monkeypatch.setattr(host, "_RUNTIME", tmp_path / "runc")
     monkeypatch.setattr(host, "missing_capabilities", lambda: ["CAP_SYS_RESOURCE"])
+    monkeypatch.setattr(docker, "elsewhere", lambda: "")
     monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
     monkeypatch.setattr(shutil, "which", lambda program: program)
     monkeypatch.setattr(host, "is_debian", lambda: True)
@@ -288,6 +459,7 @@ def test_a_configuration_of_docker_that_cannot_be_read_is_named_and_kept(
 
 
 def test_missing_docker_is_answered_with_the_lines_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "elsewhere", lambda: "")
     monkeypatch.setattr(docker, "refusal", lambda: "Cannot connect to the Docker daemon")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Problem) as refused:
@@ -299,6 +471,7 @@ def test_a_machine_without_docker_gets_one_message_with_one_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Problem) as refused:
         host.prepare()

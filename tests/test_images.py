@@ -21,6 +21,7 @@ from clusters.images.release import Released
 from clusters.images.source import Automatic, SourceBuilt
 from clusters.problem import Problem
 from fixtures.__main__ import prepare
+from fixtures.components import controller
 
 if TYPE_CHECKING:
     from clusters.images.recipes import Artefact
@@ -93,6 +94,15 @@ def test_the_images_that_kubeadm_wants_are_named_as_it_names_them() -> None:
     assert "registry.k8s.io/etcd:3.6.8-0" in references
 
 
+def test_the_controllers_image_follows_the_restic_that_is_put_into_it(tmp_path: Path) -> None:
+    restic = tmp_path / "restic"
+    restic.write_text("as declared")
+    declared = controller.image(restic)
+    assert controller.image(restic) == declared
+    restic.write_text("another one, found on PATH")
+    assert controller.image(restic).reference != declared.reference
+
+
 def test_preparing_builds_the_node_image_and_the_controllers(monkeypatch: pytest.MonkeyPatch) -> None:
     class Images:
         versions = DEFAULT
@@ -130,6 +140,26 @@ def test_a_root_file_system_whose_making_is_killed_leaves_nothing_mounted(
         rootfs.build("trixie")
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
     assert not (tmp_path / "firedrill" / "rootfs").exists()
+
+
+@pytest.mark.parametrize("tar_exit_code", [0, 2], ids=["whole", "half"])
+def test_a_root_file_system_gets_its_name_only_when_all_of_it_was_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tar_exit_code: int
+) -> None:
+    said = tmp_path / "said"
+    fakes = {
+        "tar": f"exit {tar_exit_code}",
+        "docker": f'cat >/dev/null\necho "$*" >>{said}\n[ "$1" != import ] || echo sha256:0123',
+    }
+    for name, text in fakes.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with contextlib.suppress(CommandFailed) if tar_exit_code else contextlib.nullcontext():
+        rootfs._import(tmp_path, "firedrill/debian:x", "key")
+    imported, *named = said.read_text().splitlines()
+    assert imported == f"import --change LABEL {docker.KEY_LABEL}=key -"
+    assert named == ([] if tar_exit_code else ["tag sha256:0123 firedrill/debian:x"])
 
 
 def test_the_container_of_a_killed_build_goes_although_another_image_is_built_now(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from copy import deepcopy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clusters.api import Api
 from clusters.problem import Problem
 from fixtures.kube.client import Kube
 from fixtures.kube.errors import ExecError, KubeError, UnreachableError
@@ -97,6 +99,35 @@ def test_apply_is_a_forced_server_side_apply_by_one_manager(server: Server, kube
     assert server.asked == [
         ("PATCH", f"{POD_PATH}?fieldManager=firedrill&force=true", "application/apply-patch+yaml", body)
     ]
+
+
+@pytest.mark.parametrize("exempted", ["", "internal.example"])
+def test_a_cluster_on_this_machine_is_asked_past_the_proxy_of_the_environment(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exempted: str
+) -> None:
+    for scheme in ("HTTP", "HTTPS"):
+        monkeypatch.setenv(f"{scheme}_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", exempted)
+    file = kubeconfig(tmp_path, server.server_port)
+    server.answer(POD_PATH, {"kind": "Pod"})
+    server.answer("/api/v1/nodes", {"items": []})
+    assert Kube(file, "here").get(POD, "orders", "shop") == {"kind": "Pod"}
+    assert Api(file, "here").health().why == "it has no nodes"
+
+
+def test_a_proxy_that_the_kubeconfig_names_and_one_for_another_machine_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    file = kubeconfig(tmp_path, 2)
+    of_file = json.loads(file.read_text())
+    named, far = deepcopy(of_file), deepcopy(of_file)
+    named["clusters"][0]["cluster"]["proxy-url"] = "http://127.0.0.1:3"
+    far["clusters"][0]["cluster"]["server"] = "http://192.0.2.1:2"
+    for written in (named, far):
+        file.write_text(json.dumps(written))
+        assert not Kube(file, "here")._config.no_proxy
 
 
 def test_a_known_kind_costs_no_discovery_and_an_unknown_one_costs_one_request(server: Server, kube: Kube) -> None:

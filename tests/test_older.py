@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from clusters import docker, paths
-from clusters.images import older
+from clusters import docker, paths, versions
+from clusters.images import build, older
 from clusters.images.gomodule import GoModule
+from clusters.images.source import SourceBuilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 A, B, C = "a" * 16, "b" * 16, "0123456789abcdef"
 
@@ -62,6 +64,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[s
     )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return lambda: (tmp_path / "said").read_text().splitlines()
 
 
@@ -73,6 +76,34 @@ def test_older_images_of_ours_are_removed_but_those_in_use_and_those_of_the_last
     assert f"--filter label={docker.KEY_LABEL} " in listing
     assert removals == [f"image rm firedrill/controller:{B}", f"image rm firedrill/controller:{C}"]
     assert prune == f"image prune --force --filter label={docker.KEY_LABEL}"
+
+
+def test_an_image_that_was_made_long_ago_and_asked_for_just_now_stays_though_another_checkout_wants_a_newer_one(
+    said: Callable[[], list[str]],
+) -> None:
+    older.forget_images(f"docker.io/firedrill/controller:{B}")
+    assert older.forget_images(f"docker.io/firedrill/controller:{A}") == []
+    assert f"image rm firedrill/controller:{B}" not in said()
+    for stamp in (paths.cache() / "asked").iterdir():
+        os.utime(stamp, (0, 0))
+    assert older.forget_images(f"docker.io/firedrill/controller:{A}") == [f"firedrill/controller:{B}"]
+    assert [stamp.name for stamp in (paths.cache() / "asked").iterdir()] == [f"firedrill%2Fcontroller%3A{A}"]
+
+
+def test_whoever_cannot_sweep_because_somebody_builds_has_asked_all_the_same(said: Callable[[], list[str]]) -> None:
+    with build.one_at_a_time():
+        build.forget_older((f"docker.io/firedrill/controller:{B}",), ())
+    assert older.forget_images(f"docker.io/firedrill/controller:{A}") == []
+    assert f"image rm firedrill/controller:{B}" not in said()
+
+
+def test_a_program_that_a_run_uses_counts_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(GoModule, "key", lambda _: A)
+    chosen = versions.choose()
+    used = aged(paths.cache() / "go-built" / f"kind-{chosen.kind}-{A}", 5)
+    assert SourceBuilt(chosen).binary("kind") == used / "kind"
+    assert older.forget_folders(used.with_name(f"kind-{chosen.kind}-{B}")) == []
 
 
 def aged(folder: Path, hours: float) -> Path:
@@ -107,6 +138,23 @@ def test_what_killed_builds_left_half_done_is_swept_away(tmp_path: Path, monkeyp
     older.sweep()
     assert not any(folder.exists() for folder in left)
     assert whole.is_dir()
+
+
+def test_a_half_copy_of_a_read_only_module_is_made_writable_before_it_is_swept_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(folder: Path) -> None:  # as for a user who is not root; root may remove anything
+        assert all(Path(inside).stat().st_mode & 0o200 for inside, _, _ in os.walk(folder))
+        really(folder)
+
+    really = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    half = aged(paths.cache() / "go-built" / f".half-x-{A}" / "config" / "crd", 1).parent.parent
+    for folder in (half / "config" / "crd", half / "config"):
+        folder.chmod(0o555)
+    older.sweep()
+    assert not half.exists()
 
 
 def test_a_module_whose_files_alone_are_kept_is_another_thing_than_the_same_with_programs() -> None:

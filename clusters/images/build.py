@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from clusters import docker, host, paths
-from clusters.command import run
+from clusters import docker, host, paths, whole
 from clusters.images import assemble, gomodule, nodeimage, older, rootfs
 from clusters.images.recipes import BASE_REFERENCE, Artefact, Image, Recipes
 from clusters.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
 
     from clusters.versions import Versions
 
@@ -81,6 +80,7 @@ def forget_older(references: Sequence[str], artefacts: Sequence[Artefact]) -> No
     with _lock_file() as handle:
         if not _is_free(handle):
             older.ask_for(*folders)
+            older.ask_for_images(*references)
             return
         if references:
             older.forget_images(*references)
@@ -88,15 +88,18 @@ def forget_older(references: Sequence[str], artefacts: Sequence[Artefact]) -> No
 
 
 def forget_everything() -> None:
-    """Remove everything that was built here: images that no container uses, and the whole cache."""
+    """Remove everything that was built here: images that no container uses, and the cache.
+
+    What belongs to clusters stays, and so do locks: whoever waits for one waits for its very file.
+    """
     with one_at_a_time():
         if docker.answers():
             for name in docker.ours():
                 docker.remove_image(name)
             docker.remove_nameless()
-        if gomodule.go_caches().exists():
-            run(["chmod", "-R", "u+w", gomodule.go_caches()], what="making Go's caches removable")  # as Go leaves them
-        shutil.rmtree(paths.cache())
+        for entry in paths.cache().iterdir():
+            if entry not in (paths.cluster_state(""), _lock_path()):
+                paths.remove(entry) if entry.is_dir() else entry.unlink()
 
 
 def _missing_of(versions: Versions, image: Image, artefacts: Sequence[Artefact]) -> list[Step]:
@@ -177,7 +180,7 @@ def recorded_times_s() -> dict[str, float]:
 
 def _record(what: str, took_s: float) -> None:
     times = {**recorded_times_s(), what: round(took_s, 1)}
-    (paths.cache() / _TIMES).write_text(json.dumps(times, indent=2))
+    whole.write(paths.cache() / _TIMES, json.dumps(times, indent=2))
 
 
 @contextmanager
@@ -190,10 +193,13 @@ def one_at_a_time() -> Generator[None]:
         yield
 
 
+def _lock_path() -> Path:
+    return paths.cache() / "build.lock"
+
+
 def _lock_file() -> IO[str]:
-    file = paths.cache() / "build.lock"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return file.open("w")
+    _lock_path().parent.mkdir(parents=True, exist_ok=True)
+    return _lock_path().open("w")
 
 
 def _is_free(handle: IO[str]) -> bool:

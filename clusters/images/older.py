@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from clusters import docker, paths
 from clusters.images import digest
@@ -41,15 +40,25 @@ def than(wanted: Iterable[str], there: Iterable[str]) -> list[str]:
 def forget_images(*wanted: str) -> list[str]:
     """Remove images of ours that are older than those wanted, and those that rebuilding left without a name.
 
-    Images that a container uses stay, because Docker refuses to remove them, and so do those made within the last
-    hour. They go another time. Returns those that went.
+    Images that a container uses stay, because Docker refuses to remove them, and so do those made or asked for within
+    the last hour. They go another time. Returns those that went.
     """
+    ask_for_images(*wanted)
     made = docker.ours()
-    now = datetime.now(UTC)
-    older = [name for name in than(wanted, made) if (now - made[name]).total_seconds() > SPARED_S]
+    fresh_s = time.time() - SPARED_S
+    older = [name for name in than(wanted, made) if max(made[name].timestamp(), _asked_s(name)) < fresh_s]
     gone = [name for name in older if docker.remove_image(name)]
+    for name in gone:
+        _stamp(name).unlink(missing_ok=True)
     docker.remove_nameless()
     return gone
+
+
+def ask_for_images(*wanted: str) -> None:
+    """Note that images were asked for now: Docker itself knows only when they were made."""
+    for name in wanted:
+        _stamp(name).parent.mkdir(parents=True, exist_ok=True)
+        _stamp(name).touch()
 
 
 def ask_for(*wanted: Path) -> None:
@@ -70,7 +79,7 @@ def forget_folders(*wanted: Path) -> list[Path]:
         names = [folder.name for folder in wanted if folder.parent == parent]
         for name in than(names, sorted(each.name for each in parent.glob("*"))):
             if time.time() - (folder := parent / name).stat().st_mtime > SPARED_S:
-                shutil.rmtree(folder)
+                paths.remove(folder)
                 gone.append(folder)
     return gone
 
@@ -79,7 +88,18 @@ def sweep() -> None:
     """Remove what builds that were killed left half done. For who holds the right to build: nobody else is at it."""
     halves = [half for name in _BUILT_INTO for half in (paths.cache() / name).glob(_HALF)]
     for left in (*halves, *(paths.cache() / "contexts").glob("*")):
-        shutil.rmtree(left)
+        paths.remove(left)
+
+
+def _stamp(name: str) -> Path:
+    return paths.cache() / "asked" / quote(_short(name), safe="")
+
+
+def _asked_s(name: str) -> float:
+    try:
+        return _stamp(name).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _short(name: str) -> str:

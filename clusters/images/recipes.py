@@ -61,7 +61,7 @@ class Part:
 
     @classmethod
     def ours(cls, source: Path, target: str) -> Part:
-        """A file or folder of this repository."""
+        """A file or folder of this repository, or another one that is there already."""
         return cls(source, target, digest.of_files(source))
 
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from clusters import docker, host, paths
-from clusters.command import pipe, run_logged
+from clusters.command import pipe, run, run_logged
 from clusters.images import digest
 from clusters.problem import Problem
 
@@ -98,7 +98,10 @@ def _chroot(root: Path, command: list[str], log: Path) -> None:
 def _import(root: Path, tag: str, key: str) -> None:
     leave_out = [f"--exclude=./{folder}/*" for folder in _DROPPED]
     label = ["--change", f"LABEL {docker.KEY_LABEL}={key}"]
-    pipe(["tar", "-C", root, *leave_out, "-c", "."], ["docker", "import", *label, "-", tag], what=f"importing {tag}")
+    tar = ["tar", "-C", str(root), *leave_out, "-c", "."]
+    imported = pipe(tar, ["docker", "import", *label, "-"], what=f"importing {tag}").strip()
+    # Not before: Docker also takes the half that a tar wrote before it failed, and by its name it would pass for whole.
+    run(["docker", "tag", imported, tag], what=f"naming {tag}")
 
 
 def _write(file: Path, text: str, mode: int = 0o644) -> None:

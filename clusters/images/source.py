@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from clusters import docker, host
-from clusters.images import build, nodeimage
+from clusters.images import build, nodeimage, older
 from clusters.images.recipes import MINIO_REFERENCE, Recipes, owner_of, recipes
 from clusters.images.release import Released
 
@@ -73,6 +73,7 @@ class SourceBuilt:
     def files(self, component: str) -> Path:
         """What a component yields beside images: manifests, scripts, programs. Built if it is not there yet."""
         artefact = next(a for a in self._recipes.modules if a.component == component)
+        older.ask_for(artefact.folder)
         if not artefact.is_built():
             build.ensure_artefacts([artefact])
         return artefact.folder
