@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from e2e.test_resize import DATA_DO_NOT_FIT, SHRUNK
 from e2e.test_retention import MANY_BACKUPS, MANY_BACKUPS_AFAR
 from fixtures.engines import NEWEST, App, Store, Wanted
 from fixtures.kube.errors import KubeError
+from fixtures.kube.kinds import REPLICATION_SOURCE
 from fixtures.past import return_repository
 from fixtures.report import Outcome
 from fixtures.repository import Absent, Points, RestorePoint, Unknown
@@ -192,6 +193,34 @@ def test_a_refusal_that_nobody_expected_ends_the_drill(run: Callable[..., Findin
     findings = run(Shut(), PREVIOUS)
     assert findings.outcome is Outcome.INCONCLUSIVE
     assert "the store does not answer" in findings.report()
+
+
+class Ticking(World):
+    """The app's schedule is due in a moment, for so many looks."""
+
+    def __init__(self, looks: float) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def list(self, kind: Any, namespace: str | None = None, *, labels: Any = None) -> Any:
+        found = super().list(kind, namespace, labels=labels)
+        if kind != REPLICATION_SOURCE:
+            return found
+        self.looks -= 1
+        in_s = 5 if self.looks >= 0 else 3600
+        due_at = datetime.now(UTC) + timedelta(seconds=in_s)
+        return [{**source, "status": {"nextSyncTime": due_at.isoformat()}} for source in found]
+
+
+def test_restore_points_are_not_rewritten_while_the_schedule_is_due(run: Callable[..., Findings]) -> None:
+    world = Ticking(looks=3)
+    findings = run(world, PREVIOUS)
+    assert findings.passed, findings.report()
+    assert world.looks < 0
+
+
+def test_a_schedule_that_is_always_due_leaves_no_time_to_rewrite_restore_points(run: Callable[..., Findings]) -> None:
+    fails(run(Ticking(looks=float("inf")), PREVIOUS), "the backup of the schedule to be over")
 
 
 @pytest.mark.parametrize("scenario", [MANY_BACKUPS, MANY_BACKUPS_AFAR], ids=lambda scenario: scenario.name)
