@@ -25,7 +25,7 @@ def test_every_promise_has_one_row() -> None:
 def test_what_is_not_kept_says_why_and_what_is_kept_says_where_it_is_tested() -> None:
     untested = {"C33", "D10"}  # something that is never made
     for promise, state, how, tested in ROWS:
-        assert state in {"shown", "core", "kept", "adapter", "cluster", "not kept"}, promise
+        assert state in {"shown", "core", "kept", "cluster", "not kept"}, promise
         assert how or state in {"core", "shown"}, promise
         assert tested or state not in {"core", "kept", "shown"} or promise in untested, promise
 
