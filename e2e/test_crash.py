@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.workloads import LARGE
 from fixtures.oracle import Verdict
 from fixtures.scenario import Scenario
 from fixtures.steps.acts import BackUp, Declare, Write
@@ -13,13 +14,10 @@ from fixtures.steps.audits import HistoryIsKept, RepositoryIsSound
 from fixtures.steps.looks import AppFinds
 from fixtures.steps.losses import LoseNamespace
 from fixtures.steps.points import BackUpGoesOn, CrashBackUp, RemoveLocks
-from fixtures.workload import Workload
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
 
-# Enough to upload that the mover can be met while it does; the last large file is another one in each generation.
-LARGE = Workload(files=50, large_files=1, large_file_size_bytes=192 * 1024 * 1024)
 GIVEN = (
     Declare(),
     AppFinds(Verdict.EMPTY_LEGITIMATELY),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.workloads import LARGE
 from fixtures.engines import Placement
 from fixtures.oracle import Verdict
 from fixtures.scenario import Cast, Scenario, Storage
@@ -19,7 +20,6 @@ from fixtures.steps.audits import HistoryIsKept, RepositoryIsSound
 from fixtures.steps.looks import AppFinds, AppMoved, AppStillHolds
 from fixtures.steps.losses import LoseNode, RemoveApp
 from fixtures.steps.points import BeginBackUp, RemoveLocks
-from fixtures.workload import Workload
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -85,14 +85,14 @@ NODE_LOST_WITH_VOLSYNC = replace(
 )
 
 
-# Enough to upload that the mover can be met while it does. Its lock stays, and nobody is left who could take it away.
+# The mover's lock stays, and nobody is left who could take it away.
 NODE_LOST_WITH_A_MOVER = Scenario(
     id="SC-05",
     name="node loss, while it runs a mover",
     promise="SC-08",
     storage=Storage.NODE_LOCAL,
     cast=AWAY_FROM_VOLSYNC,
-    data=Workload(files=50, large_files=1, large_file_size_bytes=192 * 1024 * 1024),
+    data=LARGE,
     given=UNSAVED_WRITES,
     when=(BeginBackUp(), LoseNode(), RemoveApp(), Declare()),
     then=(

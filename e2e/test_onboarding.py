@@ -10,6 +10,7 @@ import pytest
 
 from controller import contract
 from e2e.desk import NAME, Desk
+from e2e.workloads import SMALL
 from fixtures import places
 from fixtures.engines import CHILD_KINDS, NO_TIER, App
 from fixtures.engines.reference import ReferenceEngine
@@ -22,7 +23,6 @@ from fixtures.steps.audits import ChildrenAreExact, HistoryIsKept, NothingProtec
 from fixtures.steps.looks import AppFinds, IsReported
 from fixtures.steps.losses import LoseNamespace, RemoveApp
 from fixtures.wait import eventually
-from fixtures.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from fixtures.drill import Drill
     from fixtures.ground import Ground
-
-SMALL = Workload(files=60, large_files=1, large_file_size_bytes=256 * 1024)
 
 # No backup is made while another tier is in force: the ledger knows one rule of retention for a drill.
 LABELLED_LATE = Scenario(

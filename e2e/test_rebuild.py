@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.workloads import SMALL
 from fixtures.engines import Store
 from fixtures.oracle import Verdict
 from fixtures.scenario import Cast, Scenario
@@ -16,12 +17,9 @@ from fixtures.steps.looks import AppFinds, StoreIsDark
 from fixtures.steps.losses import LoseCluster, LoseNamespace
 from fixtures.steps.points import TimePasses
 from fixtures.steps.upsets import NobodyKeepsUp, SomebodyKeepsUp, StartStore, StopStore
-from fixtures.workload import Workload
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
-
-SMALL = Workload(files=60, large_files=1, large_file_size_bytes=256 * 1024)
 
 # Hours apart no rule of retention takes one away, so that all three have to survive what is lost.
 THREE_HOURS = (
