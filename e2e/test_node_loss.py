@@ -19,7 +19,7 @@ from fixtures.steps.acts import BackUp, Declare, StartNode, StopNode, Write
 from fixtures.steps.audits import HistoryIsKept, RepositoryIsSound
 from fixtures.steps.looks import AppFinds, AppMoved, AppStillHolds
 from fixtures.steps.losses import LoseNode, RemoveApp
-from fixtures.steps.points import BeginBackUp, RemoveLocks
+from fixtures.steps.points import BeginBackUp, HoldRestore, RemoveLocks
 
 if TYPE_CHECKING:
     from fixtures.drill import Drill
@@ -111,6 +111,27 @@ NODE_LOST_WITH_A_MOVER_AND_UNLOCKED = replace(
 )
 
 
+# The temporary claim of the restore is lost with its node. Whoever gives the node up has the app made anew.
+NODE_LOST_WITH_A_RESTORE = Scenario(
+    id="SC-05",
+    name="node loss, while it holds the temporary claim of a restore",
+    storage=Storage.NODE_LOCAL,
+    data=LARGE,
+    given=(
+        *(Declare(), AppFinds(Verdict.EMPTY_LEGITIMATELY)),
+        *(Write(generation=1), BackUp()),
+        *(RemoveApp(), Declare(), HoldRestore()),
+    ),
+    when=(LoseNode(of_restore=True), RemoveApp(), Declare()),
+    then=(
+        AppFinds(Verdict.INTACT),
+        AppMoved(),
+        HistoryIsKept(),
+        *(Write(generation=2), BackUp()),
+    ),
+)
+
+
 @pytest.mark.scenario(NODE_STOPPED)
 @pytest.mark.thorough
 def test_an_app_on_a_replicated_volume_moves_with_its_live_data(drill: Drill) -> None:
@@ -150,4 +171,11 @@ def test_an_app_whose_node_is_lost_in_mid_backup_comes_back_and_is_backed_up_aga
 @pytest.mark.thorough
 def test_an_app_whose_node_is_lost_in_mid_backup_comes_back_once_an_operator_has_removed_the_lock(drill: Drill) -> None:
     findings = drill.run(NODE_LOST_WITH_A_MOVER_AND_UNLOCKED)
+    assert findings.passed, findings.report()
+
+
+@pytest.mark.scenario(NODE_LOST_WITH_A_RESTORE)
+@pytest.mark.thorough
+def test_an_app_whose_node_is_lost_in_mid_restore_comes_back_elsewhere_once_it_is_made_anew(drill: Drill) -> None:
+    findings = drill.run(NODE_LOST_WITH_A_RESTORE)
     assert findings.passed, findings.report()

@@ -17,7 +17,7 @@ from clusters.problem import Problem
 from clusters.versions import choose
 from fixtures import wait
 from fixtures.bucket import Bucket
-from fixtures.engines import App, Site, StorageClasses, Store, Wanted, volsync
+from fixtures.engines import App, Site, StorageClasses, Store, Wanted, declared, volsync
 from fixtures.engines.reference import ReferenceEngine
 from fixtures.engines.registry import ENGINES, engine
 from fixtures.engines.static import StaticEngine
@@ -189,7 +189,7 @@ def test_what_the_static_engine_declares_are_children_that_it_names(static: Stat
 
 def test_what_the_static_engine_says_that_it_declares_is_what_it_declares(static: StaticEngine, api: Api) -> None:
     static.protect(APP)
-    assert {(kind.name, name) for kind, name in static.declared(APP)} == {(kind, name) for kind, _, name in api.stored}
+    assert {(kind.name, name) for kind, name in declared(static, APP)} == {(kind, name) for kind, _, name in api.stored}
 
 
 def test_removal_takes_everything_that_was_declared(static: StaticEngine, api: Api) -> None:

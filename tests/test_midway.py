@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -19,7 +20,7 @@ from fixtures.wait import Waits, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
 RESTIC: Final = GoModule("restic", choose().restic).folder / "restic"
 PASSWORD: Final = "a password"  # noqa: S105 - of a repository that lives as long as one test
@@ -49,16 +50,20 @@ class Container:
 
 
 @contextmanager
-def backing_up(folder: Path, repository: Repository) -> Generator[Any]:
-    """A container whose script backs the folder up, after which it goes on for long enough to be looked at."""
+def mover(folder: Path, repository: Repository, *does: str) -> Generator[Any]:
+    """A container whose script has restic do this in the folder, and goes on for long enough to be looked at."""
     environment = {"RESTIC_REPOSITORY": repository.location, "RESTIC_PASSWORD": PASSWORD, "PATH": os.environ["PATH"]}
-    script = f"{RESTIC} --no-cache backup --host volsync .; sleep 300"
+    script = f"{RESTIC} --no-cache {' '.join(does)}; sleep 300"
     command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "/bin/bash", "-c", script]
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             yield Container(process)
         finally:
             process.kill()
+
+
+def backing_up(folder: Path, repository: Repository) -> AbstractContextManager[Any]:
+    return mover(folder, repository, "backup", "--host", "volsync", ".")
 
 
 @pytest.fixture
@@ -107,6 +112,24 @@ class TestWithRestic:
         (volume / "large").write_bytes(b"next to nothing")
         with backing_up(volume, repository) as container:
             assert not midway.stop(container, POD, lambda: repository.packs() > 10)
+
+    def test_a_restore_is_stopped_before_it_has_brought_everything(
+        self, repository: Repository, volume: Path, tmp_path: Path
+    ) -> None:
+        with backing_up(volume, repository):
+            eventually(
+                lambda: ids(repository.restore_points()), bool, expected="a restore point", wait=Waits.load().backup
+            )
+        into = tmp_path / "into"
+        into.mkdir()
+        with mover(into, repository, "restore", "latest", "--target", ".") as container:
+            assert midway.stop_restore(container, POD)
+            [restic] = subprocess.run(
+                ["pgrep", "--full", f"^{RESTIC} --no-cache restore"], capture_output=True, text=True, check=True
+            ).stdout.split()
+            assert Path(f"/proc/{restic}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+            there = next(iter(into.rglob("large")), None)
+            assert there is None or there.read_bytes() != (volume / "large").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from fixtures.app import FirstReading
 from fixtures.drill import Drill
 from fixtures.engines import NEWEST, NO_TIER, Absence, App, Child, Store, Tier, Variant, Wanted, child
 from fixtures.entry import Space
+from fixtures.gitops import Round
 from fixtures.history import Evidence
 from fixtures.kube.errors import KubeError
 from fixtures.kube.kinds import CLAIM, JOB, NODE, POD, REPLICATION_SOURCE, VOLUME
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from fixtures.engines import Lies
     from fixtures.findings import Findings
-    from fixtures.kube.kinds import Kind
     from fixtures.scenario import Scenario
 
 NONCE = "nonce-of-this-run"
@@ -69,6 +69,8 @@ class World:
     `believes_emptiness` is whether a claim starts fresh where the store only looks empty, `believes_oddities` whether
     one is made that asks for what nobody knows, and `reports` whether either is said of claims that are there.
     `templates_work` is whether a StatefulSet makes its claims.
+    `loop_does` is what a GitOps loop finds to do in each round, and `loops` whether it makes again what is gone;
+    `destination_goes` is whether what filled a claim goes with it where such a loop is at work.
     `makes_children` is whether a claim gets its source each time, `children_go` whether that goes with it, and `owns`
     whom of the claim's uid a new source names as its owner. `volsync_node` is where VolSync's own pod runs.
     """
@@ -90,6 +92,10 @@ class World:
     told: str = ""
     kept: list[RestorePoint] = field(default_factory=list)
     aside: list[RestorePoint] = field(default_factory=list)
+    loop_does: Round = field(default_factory=lambda: Round(0))
+    loops: bool = True
+    destination_goes: bool = True
+    loop: LoopStandIn | None = None
     makes_children: bool = True
     children_go: bool = True
     owns: Callable[[str], str] = lambda uid: uid
@@ -347,6 +353,8 @@ class World:
         return {"metadata": {"labels": {"backup": app.tier}}, "spec": {}}
 
     def follow(self, app: App) -> None:
+        if self.loop is not None:
+            self.loop.go_round()
         eventually(
             lambda: app.name in self.claims, bool, expected=f"claim {app.name} to be made", wait=self.waits.restore
         )
@@ -368,8 +376,13 @@ class World:
     def _lives(self, source: str) -> bool:
         return "deletionTimestamp" not in self.sources[source]["metadata"]
 
-    def declared(self, app: App) -> tuple[tuple[Kind, str], ...]:
-        return ((CLAIM, app.name),)
+    def manifests(self, app: App, wanted: Wanted = NEWEST) -> tuple[Any, ...]:
+        metadata = {"name": app.name, "namespace": app.namespace}
+        return ({"apiVersion": CLAIM.api_version, "kind": CLAIM.name, "metadata": metadata},)
+
+    def gitops_loop(self, app: App) -> LoopStandIn:
+        self.loop = LoopStandIn(self, app)
+        return self.loop
 
     def _fill(self, claim: str, capacity: str = "1Gi", wanted: Wanted = NEWEST) -> None:
         points = [] if self.lost_sight else self._points_in(wanted.store)
@@ -559,6 +572,44 @@ class World:
     def _in_its_space(self, claim: str, tree: Tree) -> Tree:
         space = Space(size_bytes=bytes_of(self.spans[claim]) * 95 // 100, used_bytes=0, inodes_used=0)
         return Tree.of(tree.entries.values(), replace(tree.header, space=space))
+
+
+class LoopStandIn:
+    """A GitOps loop that goes round when it is asked to, and does besides what the world says."""
+
+    def __init__(self, world: World, app: App) -> None:
+        self.strangers_pruned = world.loop_does.pruned
+        self._world = world
+        self._app = app
+        self._first_run: Generation | None = None
+        self.rounds: tuple[Round, ...] = ()
+
+    def commit(self, manifests: Sequence[Any]) -> None:
+        if not manifests:
+            self._first_run = None
+            self._world.delete(CLAIM, self._app.name)
+            return
+        *_, deployment = manifests
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        [first_run] = [each["value"] for each in container["env"] if each["name"] == "FIRST_RUN"]
+        self._first_run = Generation.from_json(first_run)
+
+    def go_round(self) -> None:
+        if self._app.name not in self._world.claims and self._world.destination_goes:
+            self._world.images.pop(self._app.name, None)
+        if self._first_run is not None and (self._world.loops or not self.rounds):
+            self._world.protect(self._app)
+            self._world.declare(self._app, self._first_run)
+        self.rounds += (replace(self._world.loop_does, number=len(self.rounds) + 1),)
+
+    def await_rounds(self, count: int, wait: Any) -> tuple[Round, ...]:
+        self.rounds += tuple(
+            replace(self._world.loop_does, number=len(self.rounds) + 1 + each) for each in range(count)
+        )
+        return self.rounds[-count:]
+
+    def stop(self) -> None:
+        """It does nothing by itself."""
 
 
 class Pods:
