@@ -13,6 +13,7 @@ from tests.world import World, fails
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fixtures.engines import App
     from fixtures.findings import Findings
     from fixtures.scenario import Scenario
 
@@ -48,3 +49,15 @@ def test_a_claim_that_no_loop_makes_again_is_noticed(run: Callable[..., Findings
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_what_comes_back_beside_a_loop_is_judged(run: Callable[..., Findings], scenario: Scenario) -> None:
     fails(run(World(destination_goes=False), scenario), "promised intact, empty-through-loss")
+
+
+def test_the_loop_is_stopped_also_where_a_step_breaks(run: Callable[..., Findings]) -> None:
+    class Broken(World):
+        def follow(self, app: App) -> None:
+            raise RuntimeError("a mistake in firedrill")
+
+    world = Broken()
+    with pytest.raises(RuntimeError, match="a mistake"):
+        run(world, COMMITTED_AGAIN)
+    assert world.loop is not None
+    assert world.loop.is_stopped

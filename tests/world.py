@@ -582,6 +582,7 @@ class LoopStandIn:
         self._world = world
         self._app = app
         self._first_run: Generation | None = None
+        self.is_stopped = False
         self.rounds: tuple[Round, ...] = ()
 
     def commit(self, manifests: Sequence[Any]) -> None:
@@ -609,7 +610,7 @@ class LoopStandIn:
         return self.rounds[-count:]
 
     def stop(self) -> None:
-        """It does nothing by itself."""
+        self.is_stopped = True
 
 
 class Pods:
