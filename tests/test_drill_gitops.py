@@ -1,5 +1,6 @@
 """Drills of an app that a GitOps loop keeps, in a stand-in that can be made to lie."""
 
+# ruff: noqa: ARG002 - the stand-ins have the signatures of what they stand in for, and need less
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
