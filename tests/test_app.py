@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fixtures.agent.database import DatabaseFacts
-from fixtures.app import FIRST_DATABASE, READER, AppPods, app_pod
+from fixtures.app import AppPods
+from fixtures.app_objects import FIRST_DATABASE, READER, app_pod
 from fixtures.engines import App, Placement, volsync
 from fixtures.entry import Header, lines_of
 from fixtures.kube.execution import Executed

@@ -13,7 +13,8 @@ import pytest
 from controller import contract
 from e2e.test_onboarding import STATEFUL
 from fixtures import replicas, wait
-from fixtures.app import POD_NAME_LABEL, AppPods
+from fixtures.app import AppPods
+from fixtures.app_objects import POD_NAME_LABEL
 from fixtures.casting import apps_of
 from fixtures.engines import App
 from fixtures.engines.reference import ReferenceEngine
