@@ -63,7 +63,8 @@ MANY_BACKUPS_AFAR = Scenario(
     given=(
         Declare(),
         AppFinds(Verdict.EMPTY_LEGITIMATELY),
-        *(Write(generation=1), BackUp(Store.OFFSITE)),
+        # Near too, so that there is something to lose there; a schedule may not have come by then.
+        *(Write(generation=1), BackUp(), BackUp(Store.OFFSITE)),
         PastBackUps(count=8, every=timedelta(days=1), store=Store.OFFSITE),
     ),
     when=(
